@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0
+# For people. What the kernel's build system reads is Kbuild.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+JOBS ?= $(shell nproc)
+MODULE := pmtu-hostroute.ko
+
+# W=1 C=2 CF=... are handed on to the kernel's build system.
+KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR)
+
+.DEFAULT_GOAL := modules
+.PHONY: modules load unload install clean help demo check check-long \
+	check-harness sparse checkpatch
+
+modules: $(KDIR)
+	+$(KBUILD) W=1 modules
+
+$(KDIR):
+	@echo "No kernel headers at $(KDIR)." >&2
+	@echo "On Debian: apt-get install linux-headers-$$(uname -r)" >&2
+	@echo "Or name another kernel's: make KDIR=/usr/src/linux-headers-..." >&2
+	@false
+
+load: modules
+	insmod $(MODULE)
+
+unload:
+	rmmod pmtu_hostroute
+
+install: modules
+	$(KBUILD) modules_install
+
+clean:
+	rm -rf build
+	@if [ -d "$(KDIR)" ]; then $(KBUILD) clean; fi
+
+sparse: $(KDIR)
+	+$(KBUILD) W=1 C=2 CF=-D__CHECK_ENDIAN__ modules
+
+checkpatch:
+	scripts/checkpatch
+
+demo:
+	scripts/demo
+
+check:
+	scripts/check
+
+check-long:
+	scripts/check long
+
+check-harness:
+	scripts/check harness
+
+help:
+	@echo 'make                 build $(MODULE) for the running kernel, or KDIR=...'
+	@echo 'make load | unload   insmod, rmmod'
+	@echo 'make install         modules_install'
+	@echo 'make demo            KB 898060 replayed in QEMU: stock, the fault, the module (3 min)'
+	@echo 'make check           KUnit and end-to-end tests under KASAN, lockdep and kmemleak in'
+	@echo '                     QEMU; static checks; proof that the harness can fail (30 min;'
+	@echo '                     builds the test kernel the first time, 10 min more)'
+	@echo 'make check-long      what takes longer: nothing yet that make check leaves out'
+	@echo 'make check-harness   only the proof that the harness can fail'
+	@echo 'make sparse          sparse with endian checks, silent when all is well'
+	@echo 'make checkpatch      checkpatch.pl --strict'
+	@echo 'make clean           everything built here; not the cached kernels'

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * pmtu_hostroute - host routes for what path MTU discovery learns
+ *
+ * Theory of operation
+ *
+ * Linux keeps a learned path MTU as an exception of a next hop. This module
+ * keeps it as a host route: one entry for each destination, in a table of its
+ * network namespace that has a maximum, can be listed and is counted exactly.
+ * It takes over reception of ICMP "fragmentation needed" (RFC 792 type 3 code
+ * 4, RFC 1191) for TCP:
+ *
+ *   LOCAL_IN   src/icmp.c parses the message and checks what is public,
+ *              src/proof.c looks for the connection it quotes,
+ *              src/table.c learns or lowers the destination's host route,
+ *              src/socket.c puts the connection's socket under it.
+ *   LOCAL_OUT  src/output.c puts packets, and sockets, to a known destination
+ *              under its host route; src/route.c makes the dst_entry for that.
+ *   clock      the sweep takes out what has expired.
+ *
+ * A message that was acted on or refused does not reach the stock path; one
+ * that is not about TCP, or that cannot be acted on, does, untouched.
+ *
+ * Locking
+ *
+ *   what                              written under            read under
+ *   hostroute: key, id                before it is linked      RCU
+ *   hostroute: mtu, previous_mtu,     table->lock              RCU, READ_ONCE()
+ *     updated, router, ifindex,
+ *     uses, class, dead
+ *   hostroute: used                   nothing (a hint)         nothing
+ *   hostroute: lru, age               table->lock              table->lock
+ *   hostroute: clones, clone_count    table->lock              RCU
+ *   table: hash, ids                  table->lock              RCU
+ *   table: count, smallest_mtu,       table->lock              READ_ONCE()
+ *     limits.max_routes
+ *   table: next_id                    table->lock              table->lock
+ *   table: limits, other              nothing (one word each)  READ_ONCE()
+ *   clone: in_route                   table->lock              RCU
+ *   clone: in_all, list of all        all_lock (route.c)       all_lock
+ *   clone: route                      once when made; to NULL  RCU
+ *                                     under all_lock
+ *   clone: its dst->ops               before it is published;  nothing
+ *                                     all_lock when disowned
+ *   clone: RTAX_MTU, obsolete         table->lock, all_lock    nothing (one word)
+ *   hostroute_net: clamps, count      clamp_lock               clamp_lock
+ *   hostroute_net: output_on, dying   output_lock (mutex)      READ_ONCE()
+ *   hostroute_net: mode               nothing (one word)       READ_ONCE()
+ *   sk->sk_dst_cache                  who owns the socket      RCU
+ *
+ * Order: socket -> table->lock -> all_lock; socket -> clamp_lock. All
+ * spinlocks are taken with BH off.
+ *
+ * Lifetime
+ *
+ *   hostroute: a reference of the table's while linked, one of each clone's;
+ *     freed by RCU after the last.
+ *   clone: a reference of the set's while in it, one of each socket and packet;
+ *     freed with its dst_entry, by RCU after the last.
+ *   waiting clamp: holds its socket; all have run before a namespace goes.
+ *   device going: clones of it are moved to the blackhole device.
+ *   namespace, module going: hooks first, then waiting clamps, routes, and last
+ *     the clones that sockets still hold, which become plain obsolete routes.
+ */
+#include "pmtu_hostroute.h"
+
+#include <linux/icmp.h>
+#include <linux/module.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/percpu.h>
+#include <net/icmp.h>
+#include <net/ip.h>
+#include <net/netns/generic.h>
+
+/* After filter (0) and NAT (100), so that an administrator's rules have been
+ * applied and the quote names addresses as the socket knows them; before
+ * conntrack confirms.
+ */
+#define INPUT_PRIORITY		(NF_IP_PRI_CONNTRACK_HELPER - 1)
+
+/* However little there is to do, look this often, seconds. */
+#define SWEEP_INTERVAL		30U
+
+static unsigned int net_id __read_mostly;
+struct workqueue_struct *hostroute_wq;
+
+struct hostroute_net *hostroute_net(const struct net *net)
+{
+	return net_generic(net, net_id);
+}
+
+/* ---- LOCAL_IN -------------------------------------------------------------------- */
+
+/* A consumed message was received all the same: nstat goes on counting it. */
+static void count_mib(struct net *net, enum hostroute_outcome outcome)
+{
+	__ICMP_INC_STATS(net, ICMP_MIB_INMSGS);
+	switch (outcome) {
+	case HOSTROUTE_IGNORED_CHECKSUM:
+		__ICMP_INC_STATS(net, ICMP_MIB_CSUMERRORS);
+		fallthrough;
+	case HOSTROUTE_IGNORED_TRUNCATED:
+	case HOSTROUTE_IGNORED_OUTER:
+	case HOSTROUTE_IGNORED_QUOTE:
+		__ICMP_INC_STATS(net, ICMP_MIB_INERRORS);
+		break;
+	default:
+		ICMPMSGIN_INC_STATS(net, ICMP_DEST_UNREACH);
+		__ICMP_INC_STATS(net, ICMP_MIB_INDESTUNREACHS);
+	}
+}
+
+static unsigned int input_hook(void *priv, struct sk_buff *skb,
+			       const struct nf_hook_state *state)
+{
+	struct hostroute_net *hn = priv;
+	enum hostroute_outcome outcome;
+	struct hostroute_msg msg;
+	unsigned int verdict;
+
+	if (!hostroute_icmp_is_frag_needed(skb) ||
+	    READ_ONCE(hn->mode) == HOSTROUTE_MODE_OFF)
+		return NF_ACCEPT;
+
+	hostroute_stats_inc(hn->stats, HOSTROUTE_RECEIVED);
+	outcome = hostroute_icmp_parse(skb, &msg);
+	if (outcome == HOSTROUTE_CONTINUE)
+		outcome = hostroute_proof_tcp(hn, skb, &msg);
+	hostroute_stats_inc(hn->stats, outcome);
+	if (outcome == HOSTROUTE_LEARNED)
+		hostroute_net_changed(hn);
+
+	verdict = hostroute_stats_verdict(outcome);
+	if (verdict == NF_DROP)
+		count_mib(hn->net, outcome);
+	return verdict;
+}
+
+static const struct nf_hook_ops input_ops = {
+	.hook = input_hook,
+	.pf = NFPROTO_IPV4,
+	.hooknum = NF_INET_LOCAL_IN,
+	.priority = INPUT_PRIORITY,
+};
+
+/* ---- the clock --------------------------------------------------------------------- */
+
+static void sweep(struct work_struct *work)
+{
+	struct hostroute_net *hn = container_of(to_delayed_work(work),
+						struct hostroute_net, sweep);
+	u64 delay = SWEEP_INTERVAL * NSEC_PER_SEC;
+	u64 now = hostroute_now();
+	u64 next;
+
+	next = hostroute_table_sweep(&hn->table, now);
+	hostroute_output_update(hn);
+	if (!hostroute_table_count(&hn->table))
+		return;
+	if (next)
+		delay = clamp_t(u64, next - now, NSEC_PER_SEC / 10, delay);
+	queue_delayed_work(hostroute_wq, &hn->sweep, nsecs_to_jiffies(delay) + 1);
+}
+
+/**
+ * hostroute_net_resweep - sweep now, and find out when to sweep next
+ * @hn: the namespace; what is due may have changed
+ */
+void hostroute_net_resweep(struct hostroute_net *hn)
+{
+	mod_delayed_work(hostroute_wq, &hn->sweep, 0);
+}
+
+/**
+ * hostroute_net_changed - the count or the mode may have changed
+ * @hn: the namespace
+ *
+ * Context: any. Has the output hook registered or not, and the sweep due.
+ */
+void hostroute_net_changed(struct hostroute_net *hn)
+{
+	hostroute_output_update(hn);
+	/* Nothing to do if it is due already. */
+	if (hostroute_table_count(&hn->table))
+		queue_delayed_work(hostroute_wq, &hn->sweep, 0);
+}
+
+/* ---- namespaces ---------------------------------------------------------------------- */
+
+static int __net_init net_init(struct net *net)
+{
+	struct hostroute_net *hn = hostroute_net(net);
+	int err;
+
+	hn->net = net;
+	hn->mode = READ_ONCE(hostroute_default_mode);
+	spin_lock_init(&hn->clamp_lock);
+	hash_init(hn->clamps);
+	INIT_DELAYED_WORK(&hn->sweep, sweep);
+	hostroute_output_init(hn);
+
+	hn->stats = alloc_percpu(struct hostroute_stats);
+	if (!hn->stats)
+		return -ENOMEM;
+	err = hostroute_table_init(&hn->table, hn->stats,
+				   &hostroute_default_limits);
+	if (err)
+		goto err_stats;
+	err = hostroute_proc_net_init(hn);
+	if (err)
+		goto err_table;
+	hn->input_ops = input_ops;
+	hn->input_ops.priv = hn;
+	err = nf_register_net_hook(net, &hn->input_ops);
+	if (err)
+		goto err_proc;
+	err = hostroute_sysfs_net_init(hn);
+	if (err)
+		goto err_hook;
+	return 0;
+
+err_hook:
+	nf_unregister_net_hook(net, &hn->input_ops);
+	hostroute_socket_flush();
+	cancel_delayed_work_sync(&hn->sweep);
+	hostroute_output_exit(hn);
+err_proc:
+	hostroute_proc_net_exit(hn);
+err_table:
+	hostroute_table_exit(&hn->table);
+err_stats:
+	free_percpu(hn->stats);
+	return err;
+}
+
+/* No new work: user space and the wire first. The core waits for a grace
+ * period before net_exit(), so that no hook is running any more.
+ */
+static void __net_exit net_pre_exit(struct net *net)
+{
+	struct hostroute_net *hn = hostroute_net(net);
+
+	hostroute_sysfs_net_exit(hn);
+	nf_unregister_net_hook(net, &hn->input_ops);
+	hostroute_output_exit(hn);
+}
+
+static void __net_exit net_exit_batch(struct list_head *nets)
+{
+	struct net *net;
+
+	/* Clamps still waiting may learn from their sockets' own reports, and
+	 * those are the last to make clones.
+	 */
+	hostroute_socket_flush();
+	list_for_each_entry(net, nets, exit_list) {
+		struct hostroute_net *hn = hostroute_net(net);
+
+		hostroute_proc_net_exit(hn);
+		cancel_delayed_work_sync(&hn->sweep);
+		cancel_work_sync(&hn->output_work);
+		hostroute_route_disown(net);
+	}
+	/* Nobody is inside clone_update_pmtu() with one of these tables. */
+	synchronize_rcu_tasks();
+	synchronize_rcu();
+	list_for_each_entry(net, nets, exit_list) {
+		struct hostroute_net *hn = hostroute_net(net);
+
+		hostroute_table_exit(&hn->table);
+		free_percpu(hn->stats);
+	}
+}
+
+static struct pernet_operations net_ops = {
+	.init = net_init,
+	.pre_exit = net_pre_exit,
+	.exit_batch = net_exit_batch,
+	.id = &net_id,
+	.size = sizeof(struct hostroute_net),
+};
+
+/* ---- devices ---------------------------------------------------------------------------- */
+
+static int device_event(struct notifier_block *nb, unsigned long event, void *ptr)
+{
+	const struct net_device *dev = netdev_notifier_info_to_dev(ptr);
+
+	if (event == NETDEV_UNREGISTER)
+		hostroute_route_device_gone(dev);
+	else if (event == NETDEV_CHANGEMTU)
+		hostroute_route_device_mtu(dev);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block device_notifier = {
+	.notifier_call = device_event,
+};
+
+/* ---- the module -------------------------------------------------------------------------- */
+
+static int __init hostroute_init(void)
+{
+	int err;
+
+	hostroute_wq = alloc_workqueue(HOSTROUTE_NAME, WQ_UNBOUND, 0);
+	if (!hostroute_wq)
+		return -ENOMEM;
+	err = hostroute_socket_init();
+	if (err)
+		goto err_wq;
+	err = hostroute_table_slab_init();
+	if (err)
+		goto err_socket;
+	err = hostroute_route_init();
+	if (err)
+		goto err_slab;
+	err = register_netdevice_notifier(&device_notifier);
+	if (err)
+		goto err_slab;
+	err = hostroute_sysfs_init();
+	if (err)
+		goto err_notifier;
+	err = register_pernet_subsys(&net_ops);
+	if (err)
+		goto err_sysfs;
+	return 0;
+
+err_sysfs:
+	hostroute_sysfs_exit();
+err_notifier:
+	unregister_netdevice_notifier(&device_notifier);
+	hostroute_route_exit();
+err_slab:
+	hostroute_table_slab_exit();
+err_socket:
+	hostroute_socket_exit();
+err_wq:
+	destroy_workqueue(hostroute_wq);
+	return err;
+}
+
+static void __exit hostroute_exit(void)
+{
+	unregister_pernet_subsys(&net_ops);
+	hostroute_sysfs_exit();
+	unregister_netdevice_notifier(&device_notifier);
+	hostroute_route_exit();
+	hostroute_table_slab_exit();
+	hostroute_socket_exit();
+	destroy_workqueue(hostroute_wq);
+}
+
+module_init(hostroute_init);
+module_exit(hostroute_exit);
+
+MODULE_DESCRIPTION("Host routes for path MTU discovery (RFC 1191)");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * pmtu_hostroute - host routes for what path MTU discovery learns (RFC 1191)
+ *
+ * The one internal header, a section for each room. Calls go one way only:
+ * icmp -> proof -> table -> route -> socket. What guards which field is in
+ * the table at the top of pmtu_hostroute.c.
+ */
+#ifndef PMTU_HOSTROUTE_H
+#define PMTU_HOSTROUTE_H
+
+#include <linux/hashtable.h>
+#include <linux/if_ether.h>
+#include <linux/list.h>
+#include <linux/netdevice.h>
+#include <linux/netfilter.h>
+#include <linux/refcount.h>
+#include <linux/rhashtable-types.h>
+#include <linux/skbuff.h>
+#include <linux/spinlock.h>
+#include <linux/timekeeping.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+#include <net/dst.h>
+#include <net/net_namespace.h>
+#include <net/route.h>
+
+#define HOSTROUTE_NAME	"pmtu_hostroute"
+
+/* RFC 791: every host must take a datagram of 68 bytes. */
+#define HOSTROUTE_MTU_MIN	68U
+#define HOSTROUTE_MTU_MAX	65535U
+
+/* Every default and every range, once; sysfs, module parameters and tests
+ * draw on these.
+ */
+#define HOSTROUTE_MAX_ROUTES_DEFAULT	10000U
+#define HOSTROUTE_MAX_ROUTES_MAX	0x7FFFFFFEU
+#define HOSTROUTE_MIN_MTU_DEFAULT	HOSTROUTE_MTU_MIN
+#define HOSTROUTE_EXPIRE_DEFAULT	600U		/* seconds, RFC 1191 6.3 */
+#define HOSTROUTE_EXPIRE_MAX		0x7FFFFFFFU	/* seconds */
+
+enum hostroute_mode {
+	HOSTROUTE_MODE_ENFORCE,
+	HOSTROUTE_MODE_OFF,
+};
+
+enum hostroute_at_limit {
+	HOSTROUTE_AT_LIMIT_EVICT,
+	HOSTROUTE_AT_LIMIT_IGNORE,
+};
+
+/* ---- stats: every outcome, its counter and its verdict -------------------- */
+
+/*
+ * X(symbol, name under stats/, what the hook does with the message)
+ *
+ * CONSUME: it was acted on or refused, and the stock path must not see it.
+ * PASS: the stock path gets it untouched.
+ * EVENT: no message's outcome, only a counter.
+ */
+#define HOSTROUTE_OUTCOMES(X)						\
+	X(RECEIVED,		"received",		EVENT)		\
+	X(LEARNED,		"learned",		CONSUME)	\
+	X(LOWERED,		"lowered",		CONSUME)	\
+	X(REFRESHED,		"refreshed",		CONSUME)	\
+	X(PASSED_PROTOCOL,	"passed_protocol",	PASS)		\
+	X(PASSED_ROUTE,		"passed_route",		PASS)		\
+	X(PASSED_POLICY,	"passed_policy",	PASS)		\
+	X(PASSED_MEMORY,	"passed_memory",	PASS)		\
+	X(IGNORED_TRUNCATED,	"ignored_truncated",	CONSUME)	\
+	X(IGNORED_CHECKSUM,	"ignored_checksum",	CONSUME)	\
+	X(IGNORED_OUTER,	"ignored_outer",	CONSUME)	\
+	X(IGNORED_QUOTE,	"ignored_quote",	CONSUME)	\
+	X(IGNORED_FRAGMENT,	"ignored_fragment",	CONSUME)	\
+	X(IGNORED_DF,		"ignored_df",		CONSUME)	\
+	X(IGNORED_FITS,		"ignored_fits",		CONSUME)	\
+	X(IGNORED_MTU,		"ignored_mtu",		CONSUME)	\
+	X(IGNORED_NO_SOCKET,	"ignored_no_socket",	CONSUME)	\
+	X(IGNORED_STATE,	"ignored_state",	CONSUME)	\
+	X(IGNORED_SEQUENCE,	"ignored_sequence",	CONSUME)	\
+	X(IGNORED_TTL,		"ignored_ttl",		CONSUME)	\
+	X(IGNORED_NOT_SMALLER,	"ignored_not_smaller",	CONSUME)	\
+	X(IGNORED_FULL,		"ignored_full",		CONSUME)	\
+	X(EVICTED,		"evicted",		EVENT)		\
+	X(EXPIRED,		"expired",		EVENT)		\
+	X(FLUSHED,		"flushed",		EVENT)		\
+	X(CLONED,		"cloned",		EVENT)		\
+	X(CLAMPED,		"clamped",		EVENT)		\
+	X(CLAMP_DEFERRED,	"clamp_deferred",	EVENT)		\
+	X(CLAMP_SKIPPED,	"clamp_skipped",	EVENT)		\
+	X(RESEGMENTED,		"resegmented",		EVENT)
+
+/**
+ * enum hostroute_outcome - what became of a message, or happened to a route
+ *
+ * HOSTROUTE_CONTINUE is no outcome: the check found nothing to object to.
+ */
+enum hostroute_outcome {
+#define X(symbol, name, verdict) HOSTROUTE_##symbol,
+	HOSTROUTE_OUTCOMES(X)
+#undef X
+	HOSTROUTE_OUTCOME_COUNT,
+	HOSTROUTE_CONTINUE = HOSTROUTE_OUTCOME_COUNT,
+};
+
+struct hostroute_stats {
+	unsigned long count[HOSTROUTE_OUTCOME_COUNT];
+};
+
+static inline void hostroute_stats_inc(struct hostroute_stats __percpu *stats,
+				       enum hostroute_outcome outcome)
+{
+	this_cpu_inc(stats->count[outcome]);
+}
+
+const char *hostroute_stats_name(enum hostroute_outcome outcome);
+unsigned long hostroute_stats_read(const struct hostroute_stats __percpu *stats,
+				   enum hostroute_outcome outcome);
+unsigned int hostroute_stats_verdict(enum hostroute_outcome outcome);
+
+/* ---- icmp: a message, parsed; no state, no secret ------------------------- */
+
+/**
+ * struct hostroute_msg - an ICMP "fragmentation needed" that passed the parser
+ * @router:	who sent it (outer source)
+ * @saddr:	source of the quoted packet: an address of ours
+ * @daddr:	destination of the quoted packet: the path in question
+ * @sport:	quoted TCP source port
+ * @dport:	quoted TCP destination port
+ * @seq:	quoted TCP sequence number, host order
+ * @mtu:	next-hop MTU in bytes as carried; 0 from routers older than RFC 1191
+ * @quoted_len:	total length of the quoted packet, bytes; 0: local BIG TCP
+ * @quoted_ihl:	length of the quoted IP header, bytes
+ * @ttl:	TTL of the quoted packet
+ */
+struct hostroute_msg {
+	__be32 router;
+	__be32 saddr;
+	__be32 daddr;
+	__be16 sport;
+	__be16 dport;
+	u32 seq;
+	u16 mtu;
+	u16 quoted_len;
+	u8 quoted_ihl;
+	u8 ttl;
+};
+
+bool hostroute_icmp_is_frag_needed(const struct sk_buff *skb);
+enum hostroute_outcome hostroute_icmp_parse(struct sk_buff *skb,
+					    struct hostroute_msg *msg);
+u32 hostroute_icmp_plateau(const struct hostroute_msg *msg, u32 estimate);
+
+/* ---- table: the host routes ----------------------------------------------- */
+
+/* Who vouches for a host route, weakest first. */
+enum hostroute_class {
+	HOSTROUTE_CLASS_PROVEN,		/* a live TCP connection's own data quoted */
+	HOSTROUTE_CLASS_LOCAL,		/* this host itself: a tunnel, xfrm */
+};
+
+struct hostroute_key {
+	__be32 daddr;
+	int l3mdev;		/* ifindex of the VRF master, 0 for none */
+};
+
+/**
+ * struct hostroute - what is known about the path to one destination
+ *
+ * Referenced by the table while linked, and by each clone (see route.c).
+ * Freed by RCU after the last reference.
+ */
+struct hostroute {
+	struct rhash_head	node;
+	struct hostroute_key	key;
+	u64			updated;	/* boot time of the last accepted message, ns */
+	u32			mtu;		/* bytes */
+	u32			previous_mtu;	/* bytes; what was believed before */
+	__be32			router;
+	int			ifindex;
+	u32			uses;		/* accepted messages */
+	u32			id;
+	refcount_t		ref;
+	u8			class;
+	u8			clone_count;
+	bool			dead;
+	bool			used;		/* by traffic since last looked at */
+	struct list_head	lru;
+	struct list_head	age;
+	struct hlist_head	clones;
+	struct rcu_head		rcu;
+};
+
+/**
+ * struct hostroute_limits - the tunables the table obeys
+ * @max_routes:	host routes at most; N means N
+ * @min_mtu:	lower claims are taken as this many bytes
+ * @expire:	seconds after the last accepted message; 0: never
+ * @at_limit:	enum hostroute_at_limit
+ */
+struct hostroute_limits {
+	u32 max_routes;
+	u32 min_mtu;
+	u32 expire;
+	u32 at_limit;
+};
+
+struct hostroute_table {
+	spinlock_t			lock;
+	struct rhashtable		hash;
+	struct xarray			ids;
+	u32				next_id;
+	u32				count;
+	u32				smallest_mtu;
+	struct list_head		lru;
+	struct list_head		age;
+	struct hostroute_limits		limits;
+	struct hostroute_stats __percpu	*stats;
+};
+
+/**
+ * struct hostroute_claim - a message (or a local report) that was believed
+ * @key:	destination and VRF
+ * @now:	boot time, ns
+ * @mtu:	bytes, not below HOSTROUTE_MTU_MIN
+ * @estimate:	bytes, what the path's MTU is taken for without a host route
+ * @router:	who said so
+ * @ifindex:	where it came in
+ * @class:	who vouches for it
+ */
+struct hostroute_claim {
+	struct hostroute_key	key;
+	u64			now;
+	u32			mtu;
+	u32			estimate;
+	__be32			router;
+	int			ifindex;
+	enum hostroute_class	class;
+};
+
+/* Nanoseconds since boot: 64 bit, counts suspend, not stepped by the clock. */
+static inline u64 hostroute_now(void)
+{
+	return ktime_get_coarse_boottime_ns();
+}
+
+int hostroute_table_slab_init(void);
+void hostroute_table_slab_exit(void);
+int hostroute_table_init(struct hostroute_table *table,
+			 struct hostroute_stats __percpu *stats,
+			 const struct hostroute_limits *limits);
+void hostroute_table_exit(struct hostroute_table *table);
+
+/* Write functions */
+enum hostroute_outcome hostroute_table_learn(struct hostroute_table *table,
+					     const struct hostroute_claim *claim);
+void hostroute_table_set_max_routes(struct hostroute_table *table, u32 max);
+u64 hostroute_table_sweep(struct hostroute_table *table, u64 now);
+void hostroute_table_flush(struct hostroute_table *table);
+
+/* Read functions: under RCU */
+struct hostroute *hostroute_table_find(struct hostroute_table *table,
+				       const struct hostroute_key *key);
+struct hostroute *hostroute_table_next(struct hostroute_table *table,
+				       unsigned long *id);
+bool hostroute_table_expired(const struct hostroute_table *table,
+			     const struct hostroute *route, u64 now);
+
+static inline u32 hostroute_table_count(const struct hostroute_table *table)
+{
+	return READ_ONCE(table->count);
+}
+
+static inline void hostroute_mark_used(struct hostroute *route)
+{
+	/* Read first: the line stays shared between the CPUs that send. */
+	if (!READ_ONCE(route->used))
+		WRITE_ONCE(route->used, true);
+}
+
+static inline void hostroute_hold(struct hostroute *route)
+{
+	refcount_inc(&route->ref);
+}
+
+void hostroute_put(struct hostroute *route);
+
+/* ---- route: clones, the dst_entry side of a host route -------------------- */
+
+int hostroute_route_init(void);
+void hostroute_route_exit(void);
+bool hostroute_route_clonable(const struct dst_entry *dst);
+struct hostroute *hostroute_route_of(const struct dst_entry *dst);
+u32 hostroute_route_estimate(const struct dst_entry *dst);
+struct dst_entry *hostroute_route_get(struct hostroute_table *table,
+				      struct hostroute *route,
+				      struct dst_entry *origin);
+void hostroute_route_sync(struct hostroute *route);
+void hostroute_route_drop(struct hostroute_table *table, struct hostroute *route);
+void hostroute_route_drop_all(struct hostroute_table *table);
+unsigned int hostroute_route_sockets(const struct hostroute *route);
+void hostroute_route_device_gone(const struct net_device *dev);
+void hostroute_route_device_mtu(const struct net_device *dev);
+void hostroute_route_disown(const struct net *net);
+
+/* ---- socket: sockets under their host route ------------------------------- */
+
+struct hostroute_net;
+
+int hostroute_socket_init(void);
+void hostroute_socket_exit(void);
+void hostroute_socket_clamp_owned_or_now(struct hostroute_net *hn,
+					 struct sock *sk);
+void hostroute_socket_flush(void);
+
+/* ---- proof: who can prove a message? -------------------------------------- */
+
+enum hostroute_outcome hostroute_proof_tcp(struct hostroute_net *hn,
+					   struct sk_buff *skb,
+					   const struct hostroute_msg *msg);
+
+/* ---- output: packets under their host route ------------------------------- */
+
+void hostroute_output_init(struct hostroute_net *hn);
+void hostroute_output_exit(struct hostroute_net *hn);
+void hostroute_output_update(struct hostroute_net *hn);
+
+/* ---- sysfs and the listing ------------------------------------------------- */
+
+int hostroute_sysfs_init(void);
+void hostroute_sysfs_exit(void);
+int hostroute_sysfs_net_init(struct hostroute_net *hn);
+void hostroute_sysfs_net_exit(struct hostroute_net *hn);
+int hostroute_proc_net_init(struct hostroute_net *hn);
+void hostroute_proc_net_exit(struct hostroute_net *hn);
+
+/* ---- the front door --------------------------------------------------------- */
+
+#define HOSTROUTE_CLAMP_BITS	6
+
+/**
+ * struct hostroute_net - one network namespace
+ */
+struct hostroute_net {
+	struct net			*net;
+	struct hostroute_table		table;
+	struct hostroute_stats __percpu	*stats;
+	u32				mode;		/* enum hostroute_mode */
+	struct delayed_work		sweep;
+	struct work_struct		output_work;
+	struct mutex			output_lock;	/* output_on, output_dying */
+	struct nf_hook_ops		input_ops;
+	struct nf_hook_ops		output_ops;
+	bool				output_on;
+	bool				output_dying;
+	struct device			*dev;
+	spinlock_t			clamp_lock;	/* clamps, clamp_count */
+	unsigned int			clamp_count;
+	DECLARE_HASHTABLE(clamps, HOSTROUTE_CLAMP_BITS);
+};
+
+extern struct hostroute_limits hostroute_default_limits;
+extern u32 hostroute_default_mode;
+extern struct workqueue_struct *hostroute_wq;
+
+struct hostroute_net *hostroute_net(const struct net *net);
+void hostroute_net_changed(struct hostroute_net *hn);
+void hostroute_net_resweep(struct hostroute_net *hn);
+
+#endif

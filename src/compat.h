@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Every difference between the kernels this module is built for, and nothing
+ * else: no other file looks at a version.
+ */
+#ifndef PMTU_HOSTROUTE_COMPAT_H
+#define PMTU_HOSTROUTE_COMPAT_H
+
+#include <linux/device.h>
+#include <linux/netdevice.h>
+#include <linux/version.h>
+#include <net/dst.h>
+#include <net/inet_hashtables.h>
+#include <net/net_namespace.h>
+
+/* 6.4: dst references became an rcuref. */
+static inline unsigned int hostroute_compat_dst_refs(const struct dst_entry *dst)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	return rcuref_read((rcuref_t *)&dst->__rcuref);
+#else
+	return atomic_read(&dst->__refcnt);
+#endif
+}
+
+/* 6.4: class callbacks got a const device. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+#define HOSTROUTE_COMPAT_CLASS_DEV	const struct device
+#else
+#define HOSTROUTE_COMPAT_CLASS_DEV	struct device
+#endif
+
+/* 6.17: only the namespace's own hash is looked in. */
+static inline struct sock *
+hostroute_compat_lookup_established(const struct net *net, __be32 saddr,
+				    __be16 sport, __be32 daddr, u16 hnum, int dif)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+	return __inet_lookup_established(net, saddr, sport, daddr, hnum, dif, 0);
+#else
+	return __inet_lookup_established((struct net *)net,
+					 net->ipv4.tcp_death_row.hashinfo,
+					 saddr, sport, daddr, hnum, dif, 0);
+#endif
+}
+
+#endif

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The parser: is this ICMP message a well-formed "fragmentation needed" about
+ * a TCP segment that this host could have sent? Only the packet itself is
+ * looked at: no socket, no table, no clock. What fails here is refused on
+ * facts that its sender knows as well, so a refusal tells him nothing.
+ *
+ * At LOCAL_IN the stock path has checked nothing of the ICMP message yet, not
+ * even its checksum. Bytes are read with skb_header_pointer() alone: the
+ * packet may be paged, cloned or both.
+ */
+#include "../pmtu_hostroute.h"
+
+#include <linux/icmp.h>
+#include <linux/ip.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/tcp.h>
+#include <net/ip.h>
+
+/* RFC 792: the quote holds the IP header and 64 bits of the transport. */
+#define QUOTED_TRANSPORT	8
+
+struct tcp_quote {
+	__be16 sport;
+	__be16 dport;
+	__be32 seq;
+};
+
+static_assert(sizeof(struct tcp_quote) == QUOTED_TRANSPORT);
+
+/* RFC 1191 7.1, table 7-1 */
+static const u16 plateaus[] = {
+	65535, 32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68,
+};
+
+/**
+ * hostroute_icmp_plateau - guess an MTU for a router older than RFC 1191
+ * @msg:	message with a next-hop MTU of 0
+ * @estimate:	bytes, what the path's MTU is taken for now
+ *
+ * RFC 1191 section 5: the largest plateau below the length of the quoted
+ * datagram. Routers derived from 4.2BSD quote a total length that is too large
+ * by the header; that is assumed when the datagram could not have been sent.
+ *
+ * Return: bytes, at least HOSTROUTE_MTU_MIN.
+ */
+u32 hostroute_icmp_plateau(const struct hostroute_msg *msg, u32 estimate)
+{
+	u32 len = msg->quoted_len ?: estimate;
+	size_t i;
+
+	if (len >= estimate && msg->quoted_len)
+		len -= min_t(u32, len, msg->quoted_ihl);
+	for (i = 0; i < ARRAY_SIZE(plateaus); i++)
+		if (plateaus[i] < len)
+			return plateaus[i];
+	return HOSTROUTE_MTU_MIN;
+}
+
+/**
+ * hostroute_icmp_is_frag_needed - is this ours to look at?
+ * @skb: packet at LOCAL_IN, data at the IP header
+ *
+ * Return: true for ICMP type 3 code 4.
+ */
+bool hostroute_icmp_is_frag_needed(const struct sk_buff *skb)
+{
+	const struct icmphdr *icmph;
+	u8 buf[2];
+
+	if (ip_hdr(skb)->protocol != IPPROTO_ICMP)
+		return false;
+	icmph = skb_header_pointer(skb, skb_network_offset(skb) + ip_hdrlen(skb),
+				   sizeof(buf), buf);
+	return icmph && icmph->type == ICMP_DEST_UNREACH &&
+	       icmph->code == ICMP_FRAG_NEEDED;
+}
+
+/* RFC 1122 3.2.2: never about, nor by way of, a broadcast or multicast. */
+static bool outer_acceptable(const struct sk_buff *skb)
+{
+	const struct rtable *rt = skb_rtable(skb);
+
+	if (skb->pkt_type != PACKET_HOST)
+		return false;
+	if (rt && rt->rt_flags & (RTCF_BROADCAST | RTCF_MULTICAST))
+		return false;
+	return !ip_is_fragment(ip_hdr(skb));
+}
+
+/* A source-routed datagram's destination field names the next hop. */
+static bool source_routed(const u8 *opt, unsigned int len)
+{
+	while (len) {
+		if (opt[0] == IPOPT_END)
+			return false;
+		if (opt[0] == IPOPT_NOOP) {
+			opt++;
+			len--;
+			continue;
+		}
+		if (opt[0] == IPOPT_LSRR || opt[0] == IPOPT_SSRR)
+			return true;
+		if (len < 2 || opt[1] < 2 || opt[1] > len)
+			return false;
+		len -= opt[1];
+		opt += opt[1];
+	}
+	return false;
+}
+
+/* The quoted header itself; its checksum is not judged: some routers lower the
+ * quoted TTL and leave the checksum.
+ */
+static enum hostroute_outcome check_quote(const struct sk_buff *skb,
+					  const struct iphdr *outer,
+					  const struct iphdr *inner, u16 mtu)
+{
+	unsigned int hlen = inner->ihl * 4;
+	unsigned int len = ntohs(inner->tot_len);
+	bool on_lo = skb->dev && skb->dev->flags & IFF_LOOPBACK;
+
+	/* A quote of 0 bytes is BIG TCP, which no wire carries. */
+	if (len < hlen + QUOTED_TRANSPORT && !(len == 0 && on_lo))
+		return HOSTROUTE_IGNORED_QUOTE;
+	if (inner->saddr != outer->daddr)
+		return HOSTROUTE_IGNORED_OUTER;
+	if (inner->frag_off & htons(IP_OFFSET))
+		return HOSTROUTE_IGNORED_FRAGMENT;
+	if (!(inner->frag_off & htons(IP_DF)))
+		return HOSTROUTE_IGNORED_DF;
+	if (source_routed((const u8 *)(inner + 1), hlen - sizeof(*inner)))
+		return HOSTROUTE_IGNORED_QUOTE;
+	/* RFC 1191 4: no router has such an MTU; 0 is one that does not say. */
+	if (mtu && mtu < HOSTROUTE_MTU_MIN)
+		return HOSTROUTE_IGNORED_MTU;
+	if (mtu && len && len <= mtu)
+		return HOSTROUTE_IGNORED_FITS;
+	return HOSTROUTE_CONTINUE;
+}
+
+/**
+ * hostroute_icmp_parse - parse and check an ICMP "fragmentation needed"
+ * @skb: packet at LOCAL_IN, data at the IP header; its bytes are not changed,
+ *	 its checksum state may be
+ * @msg: filled when the return value is HOSTROUTE_CONTINUE
+ *
+ * RFC 792, RFC 1122 3.2.2, RFC 1191 4. Any context; at most 68 bytes are
+ * parsed besides the checksum.
+ *
+ * Return: HOSTROUTE_CONTINUE, or what became of the message.
+ */
+enum hostroute_outcome hostroute_icmp_parse(struct sk_buff *skb,
+					    struct hostroute_msg *msg)
+{
+	unsigned int at = skb_network_offset(skb) + ip_hdrlen(skb);
+	const struct iphdr *outer = ip_hdr(skb);
+	enum hostroute_outcome outcome;
+	const struct tcp_quote *tcp;
+	const struct icmphdr *icmph;
+	const struct iphdr *inner;
+	struct tcp_quote tcp_buf;
+	struct icmphdr icmp_buf;
+	u8 inner_buf[60];
+	u16 mtu;
+
+	icmph = skb_header_pointer(skb, at, sizeof(icmp_buf), &icmp_buf);
+	if (!icmph)
+		return HOSTROUTE_IGNORED_TRUNCATED;
+	mtu = ntohs(icmph->un.frag.mtu);
+
+	at += sizeof(*icmph);
+	inner = skb_header_pointer(skb, at, sizeof(*inner), inner_buf);
+	if (!inner)
+		return HOSTROUTE_IGNORED_TRUNCATED;
+	if (inner->version != 4 || inner->ihl < 5)
+		return HOSTROUTE_IGNORED_QUOTE;
+	if (inner->protocol != IPPROTO_TCP)
+		return HOSTROUTE_PASSED_PROTOCOL;
+	inner = skb_header_pointer(skb, at, inner->ihl * 4, inner_buf);
+	if (!inner)
+		return HOSTROUTE_IGNORED_TRUNCATED;
+	at += inner->ihl * 4;
+	tcp = skb_header_pointer(skb, at, sizeof(tcp_buf), &tcp_buf);
+	if (!tcp)
+		return HOSTROUTE_IGNORED_TRUNCATED;
+
+	if (!outer_acceptable(skb))
+		return HOSTROUTE_IGNORED_OUTER;
+	if (nf_ip_checksum(skb, NF_INET_LOCAL_IN,
+			   skb_network_offset(skb) + ip_hdrlen(skb),
+			   IPPROTO_ICMP))
+		return HOSTROUTE_IGNORED_CHECKSUM;
+	outcome = check_quote(skb, outer, inner, mtu);
+	if (outcome != HOSTROUTE_CONTINUE)
+		return outcome;
+
+	*msg = (struct hostroute_msg) {
+		.router = outer->saddr,
+		.saddr = inner->saddr,
+		.daddr = inner->daddr,
+		.sport = tcp->sport,
+		.dport = tcp->dport,
+		.seq = ntohl(tcp->seq),
+		.mtu = mtu,
+		.quoted_len = ntohs(inner->tot_len),
+		.quoted_ihl = inner->ihl * 4,
+		.ttl = inner->ttl,
+	};
+	return HOSTROUTE_CONTINUE;
+}

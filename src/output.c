@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * LOCAL_OUT: a TCP packet to a destination in the table goes under its host
+ * route, and its socket with it; a packet already too big is cut to fit.
+ *
+ * The hook runs before everything else at LOCAL_OUT: the table is keyed by the
+ * destination as the socket knows it, which is also how a quote looks after
+ * NAT at LOCAL_IN. It costs every packet something just by being there, so it
+ * is registered only while there is a route to apply.
+ */
+#include "../pmtu_hostroute.h"
+
+#include <linux/ip.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/tcp.h>
+#include <net/ip.h>
+#include <net/l3mdev.h>
+#include <net/tcp.h>
+
+/* Bytes of the largest packet that @skb becomes on the wire. */
+static unsigned int wire_len(const struct sk_buff *skb, unsigned int headers)
+{
+	if (skb_is_gso(skb))
+		return headers + skb_shinfo(skb)->gso_size;
+	return skb->len;
+}
+
+static const struct tcphdr *tcp_header(const struct sk_buff *skb)
+{
+	return (const struct tcphdr *)(skb_network_header(skb) + ip_hdrlen(skb));
+}
+
+/* TCP wrote its header into the linear part just before. */
+static bool is_plain_tcp(const struct sk_buff *skb)
+{
+	const struct iphdr *iph = ip_hdr(skb);
+
+	return iph->protocol == IPPROTO_TCP && !ip_is_fragment(iph) &&
+	       skb_headlen(skb) >= skb_network_offset(skb) + ip_hdrlen(skb) +
+				   sizeof(struct tcphdr);
+}
+
+/*
+ * Segments that were sized before their socket knew better need not be lost:
+ * TCP leaves the checksum to the device, so the packet can be segmented once
+ * more. skb_shinfo() is shared with the copy in the retransmit queue; TCP sets
+ * these fields anew at each transmission, under the same socket lock.
+ *
+ * Not for SYNs (a SYN is one segment) nor for sockets that cannot have their
+ * segments cut (TCP-MD5 signs each).
+ */
+static bool resegment(const struct sock *sk, struct sk_buff *skb,
+		      const struct tcphdr *th, unsigned int headers, u32 mtu)
+{
+	struct skb_shared_info *shinfo = skb_shinfo(skb);
+	unsigned int payload = skb->len - headers;
+	bool gso = skb_is_gso(skb);
+
+	if (skb->ip_summed != CHECKSUM_PARTIAL || th->syn || !sk_can_gso(sk) ||
+	    mtu <= headers)
+		return false;
+	shinfo->gso_size = mtu - headers;
+	shinfo->gso_segs = DIV_ROUND_UP(payload, shinfo->gso_size);
+	if (!gso) {
+		shinfo->gso_type = SKB_GSO_TCPV4;
+		if (th->cwr)
+			shinfo->gso_type |= SKB_GSO_TCP_ECN;
+	}
+	return true;
+}
+
+/* A TCP connection's own socket, for which this packet is being sent; not a
+ * listener, not the control socket that resets are sent from.
+ */
+static struct sock *sending_socket(struct sock *sk)
+{
+	if (!sk || !sk_fullsock(sk) || !sk_is_tcp(sk))
+		return NULL;
+	if ((1 << sk->sk_state) & (TCPF_LISTEN | TCPF_CLOSE))
+		return NULL;
+	return sk;
+}
+
+/*
+ * A dst without a reference that is the socket's own means that we are inside
+ * ip_queue_xmit(), where TCP owns the socket: whatever queues a packet (and
+ * could bring it here without the socket's lock) takes a reference first.
+ */
+static bool socket_is_ours(const struct sock *sk, const struct sk_buff *skb)
+{
+	return skb->_skb_refdst & SKB_DST_NOREF &&
+	       rcu_access_pointer(sk->sk_dst_cache) == skb_dst(skb);
+}
+
+/* The host route for a packet that is not under one. Under RCU. */
+static struct hostroute *find_route(struct hostroute_net *hn,
+				    const struct sk_buff *skb)
+{
+	const struct dst_entry *dst = skb_dst(skb);
+	struct hostroute_key key = { .daddr = ip_hdr(skb)->daddr };
+	struct hostroute *route;
+
+	if (!hostroute_route_clonable(dst))
+		return NULL;
+	key.l3mdev = l3mdev_master_ifindex_rcu(dst->dev);
+	route = hostroute_table_find(&hn->table, &key);
+	if (!route || hostroute_table_expired(&hn->table, route, hostroute_now()))
+		return NULL;
+	return route;
+}
+
+static bool enter(struct hostroute_net *hn, struct hostroute *route,
+		  struct sock *sk, struct sk_buff *skb)
+{
+	struct dst_entry *dst = skb_dst(skb);
+	struct dst_entry *clone;
+
+	clone = hostroute_route_get(&hn->table, route, dst);
+	if (!clone)
+		return false;
+	if (socket_is_ours(sk, skb)) {
+		dst_hold(clone);
+		__sk_dst_set(sk, clone);
+	}
+	skb_dst_drop(skb);
+	skb_dst_set(skb, clone);
+	return true;
+}
+
+static unsigned int output_hook(void *priv, struct sk_buff *skb,
+				const struct nf_hook_state *state)
+{
+	struct sock *sk = sending_socket(state->sk);
+	struct hostroute_net *hn = priv;
+	unsigned int headers, len;
+	struct hostroute *route;
+	const struct tcphdr *th;
+
+	if (!sk || !skb_dst(skb) || !is_plain_tcp(skb))
+		return NF_ACCEPT;
+	th = tcp_header(skb);
+	headers = ip_hdrlen(skb) + th->doff * 4;
+	len = wire_len(skb, headers);
+
+	route = hostroute_route_of(skb_dst(skb));
+	if (route) {
+		hostroute_mark_used(route);
+		if (likely(len <= dst_mtu(skb_dst(skb))))
+			return NF_ACCEPT;
+	} else {
+		if (len <= READ_ONCE(hn->table.smallest_mtu) && !th->syn)
+			return NF_ACCEPT;
+		route = find_route(hn, skb);
+		if (!route)
+			return NF_ACCEPT;
+		hostroute_mark_used(route);
+		if (!enter(hn, route, sk, skb) || len <= dst_mtu(skb_dst(skb)))
+			return NF_ACCEPT;
+	}
+	/* A socket that asked for the link's MTU, whatever the path's, gets it. */
+	if (ip_sk_use_pmtu(sk) &&
+	    resegment(sk, skb, th, headers, dst_mtu(skb_dst(skb))))
+		hostroute_stats_inc(hn->stats, HOSTROUTE_RESEGMENTED);
+	return NF_ACCEPT;
+}
+
+static void fill_ops(struct hostroute_net *hn, struct nf_hook_ops *ops)
+{
+	*ops = (struct nf_hook_ops) {
+		.hook = output_hook,
+		.priv = hn,
+		.pf = NFPROTO_IPV4,
+		.hooknum = NF_INET_LOCAL_OUT,
+		.priority = NF_IP_PRI_FIRST,
+	};
+}
+
+static bool wanted(const struct hostroute_net *hn)
+{
+	return !hn->output_dying && hostroute_table_count(&hn->table) &&
+	       READ_ONCE(hn->mode) == HOSTROUTE_MODE_ENFORCE;
+}
+
+static void output_work(struct work_struct *work)
+{
+	struct hostroute_net *hn = container_of(work, struct hostroute_net,
+						output_work);
+
+	mutex_lock(&hn->output_lock);
+	if (wanted(hn) && !hn->output_on)
+		WRITE_ONCE(hn->output_on,
+			   !nf_register_net_hook(hn->net, &hn->output_ops));
+	else if (!wanted(hn) && hn->output_on) {
+		nf_unregister_net_hook(hn->net, &hn->output_ops);
+		WRITE_ONCE(hn->output_on, false);
+	}
+	mutex_unlock(&hn->output_lock);
+}
+
+/**
+ * hostroute_output_update - have the hook registered if it is needed, and only then
+ * @hn: the namespace; its count or its mode may have changed
+ *
+ * Context: any.
+ */
+void hostroute_output_update(struct hostroute_net *hn)
+{
+	if (wanted(hn) != READ_ONCE(hn->output_on))
+		queue_work(hostroute_wq, &hn->output_work);
+}
+
+void hostroute_output_init(struct hostroute_net *hn)
+{
+	mutex_init(&hn->output_lock);
+	INIT_WORK(&hn->output_work, output_work);
+	fill_ops(hn, &hn->output_ops);
+}
+
+/* The hook is gone, and stays so. */
+void hostroute_output_exit(struct hostroute_net *hn)
+{
+	mutex_lock(&hn->output_lock);
+	WRITE_ONCE(hn->output_dying, true);
+	mutex_unlock(&hn->output_lock);
+	queue_work(hostroute_wq, &hn->output_work);
+	flush_work(&hn->output_work);
+}

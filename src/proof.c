@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Who can prove a message? For a TCP quote: a live connection with this
+ * 4-tuple that has the quoted byte in flight. What is checked here depends on
+ * secrets (ports, sequence numbers), so it comes after everything public.
+ */
+#include "../pmtu_hostroute.h"
+#include "compat.h"
+
+#include <linux/ip.h>
+#include <net/inet_hashtables.h>
+#include <net/l3mdev.h>
+#include <net/tcp.h>
+#include <net/xfrm.h>
+
+/* The oldest sequence number that is not acknowledged. An accepted Fast Open
+ * child has data in flight before its own SYN is acknowledged.
+ */
+static u32 oldest_in_flight(const struct tcp_sock *tp)
+{
+	const struct request_sock *req = rcu_dereference(tp->fastopen_rsk);
+
+	return req ? tcp_rsk(req)->snt_isn : READ_ONCE(tp->snd_una);
+}
+
+/* RFC 5927 4.1: snd_una <= seq < snd_nxt. The stock path takes snd_nxt too,
+ * which nothing in flight carries.
+ */
+static enum hostroute_outcome check_socket(const struct sock *sk,
+					   const struct hostroute_msg *msg)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	if ((1 << sk->sk_state) & (TCPF_LISTEN | TCPF_CLOSE))
+		return HOSTROUTE_IGNORED_STATE;
+	if (msg->ttl < READ_ONCE(inet_sk(sk)->min_ttl))
+		return HOSTROUTE_IGNORED_TTL;
+	if (before(msg->seq, oldest_in_flight(tp)) ||
+	    !before(msg->seq, tp->snd_nxt))
+		return HOSTROUTE_IGNORED_SEQUENCE;
+	return HOSTROUTE_CONTINUE;
+}
+
+/* The socket's route, made anew if it has none and nobody owns the socket. */
+static struct dst_entry *socket_route(struct sock *sk)
+{
+	struct dst_entry *dst = rcu_dereference(sk->sk_dst_cache);
+
+	if (dst && dst_check(dst, 0))
+		return dst;
+	if (sock_owned_by_user(sk))
+		return dst;	/* maybe stale: says where to, not how much */
+	if (inet_csk(sk)->icsk_af_ops->rebuild_header(sk))
+		return NULL;
+	return rcu_dereference(sk->sk_dst_cache);
+}
+
+static enum hostroute_outcome believe(struct hostroute_net *hn, struct sock *sk,
+				      const struct sk_buff *skb,
+				      const struct hostroute_msg *msg)
+{
+	struct hostroute_claim claim = {
+		.key.daddr = msg->daddr,
+		.now = hostroute_now(),
+		.mtu = msg->mtu,
+		.router = msg->router,
+		.ifindex = skb->skb_iif,
+		.class = HOSTROUTE_CLASS_PROVEN,
+	};
+	struct dst_entry *dst = socket_route(sk);
+	enum hostroute_outcome outcome;
+
+	if (!dst)
+		return HOSTROUTE_PASSED_ROUTE;
+	if (!hostroute_route_of(dst) && !hostroute_route_clonable(dst) &&
+	    dst_check(dst, 0))
+		return HOSTROUTE_PASSED_ROUTE;
+	claim.key.l3mdev = l3mdev_master_ifindex_rcu(dst->dev);
+	claim.estimate = hostroute_route_estimate(dst);
+	if (!claim.mtu)
+		claim.mtu = hostroute_icmp_plateau(msg, dst_mtu(dst));
+
+	outcome = hostroute_table_learn(&hn->table, &claim);
+	switch (outcome) {
+	case HOSTROUTE_LEARNED:
+	case HOSTROUTE_LOWERED:
+	case HOSTROUTE_REFRESHED:
+	case HOSTROUTE_IGNORED_NOT_SMALLER:
+		/* Whatever this message adds, the segment it quotes was lost:
+		 * its socket may not be under the host route yet.
+		 */
+		hostroute_socket_clamp_owned_or_now(hn, sk);
+		break;
+	default:
+		break;
+	}
+	return outcome;
+}
+
+/**
+ * hostroute_proof_tcp - find the connection that a message quotes, and act
+ * @hn:	the namespace
+ * @skb: the message, at LOCAL_IN
+ * @msg: the message, parsed
+ *
+ * Context: softirq, RCU. Takes the socket's spinlock, and the table's inside.
+ * Return: what became of the message.
+ */
+enum hostroute_outcome hostroute_proof_tcp(struct hostroute_net *hn,
+					   struct sk_buff *skb,
+					   const struct hostroute_msg *msg)
+{
+	enum hostroute_outcome outcome;
+	struct sock *sk;
+
+	/* The stock path checks policy again, with the quote reversed. */
+	if (!xfrm4_policy_check(NULL, XFRM_POLICY_IN, skb))
+		return HOSTROUTE_PASSED_POLICY;
+
+	sk = hostroute_compat_lookup_established(hn->net, msg->daddr, msg->dport,
+						 msg->saddr, ntohs(msg->sport),
+						 inet_iif(skb));
+	if (!sk)
+		return HOSTROUTE_IGNORED_NO_SOCKET;
+	/* Neither has a route or a send queue, nor the fields of a full socket. */
+	if (!sk_fullsock(sk)) {
+		sock_gen_put(sk);
+		return HOSTROUTE_IGNORED_STATE;
+	}
+
+	bh_lock_sock(sk);
+	outcome = check_socket(sk, msg);
+	if (outcome == HOSTROUTE_CONTINUE)
+		outcome = believe(hn, sk, skb, msg);
+	bh_unlock_sock(sk);
+	sock_put(sk);
+	return outcome;
+}

@@ -1,0 +1,551 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Clones: how a host route becomes a dst_entry.
+ *
+ * A clone is an rtable of the kernel's own making (rt_dst_alloc()) that copies
+ * the route the kernel chose and differs from it in its MTU. The MTU is
+ * RTAX_MTU in a struct dst_metrics that the clone alone uses, so that one
+ * store reaches every socket that holds the clone: TCP compares dst_mtu() with
+ * icsk_pmtu_cookie at every send.
+ *
+ * Lifetime. struct hostroute_clone starts with that dst_metrics; the stock
+ * destroy operation frees it with the dst_entry (ip_dst_metrics_put() is a
+ * kfree()), a grace period after the last reference. So whoever may look at
+ * the dst under RCU may look at the clone. A clone in its route's set has one
+ * reference of the set's, dropped when it leaves the set. It is on the list of
+ * all clones from its creation until its destroy operation, and holds a
+ * reference to its host route for as long.
+ *
+ * A clone that leaves the set is marked obsolete: sockets that hold it look
+ * their route up again at their next packet, and come back under whatever
+ * host route there is then by way of LOCAL_OUT. Its MTU goes back to the
+ * original's in the same step, for TCP asks for the MTU before it asks whether
+ * the route still holds.
+ *
+ * A clone that is disowned (its namespace or this module goes away) gets the
+ * stock operations back and is a plain, obsolete rtable from then on.
+ */
+#include "../pmtu_hostroute.h"
+#include "compat.h"
+
+#include <linux/rculist.h>
+#include <linux/slab.h>
+#include <net/dst_metadata.h>
+#include <net/ip.h>
+#include <net/ip_fib.h>
+#include <net/l3mdev.h>
+#include <net/lwtunnel.h>
+
+/* Paths to one destination: ECMP next hops, uplinks, policy tables. One more
+ * pushes out the oldest, whose sockets then look their route up again.
+ */
+#define CLONES_PER_ROUTE	8
+
+/**
+ * struct hostroute_clone - what a clone has beyond its rtable
+ * @metrics:	must be first, see above
+ * @rt:	the clone itself
+ * @net:	namespace, only compared
+ * @route:	the host route, NULL once disowned
+ * @in_route:	the route's set; table lock, RCU
+ * @in_all:	all clones; all_lock
+ * @origin:	metrics of the original, only compared
+ * @base_mtu:	RTAX_MTU of the original, bytes, 0: the device's
+ */
+struct hostroute_clone {
+	struct dst_metrics		metrics;
+	struct rtable			*rt;
+	const struct net		*net;
+	struct hostroute __rcu		*route;
+	struct hlist_node		in_route;
+	struct list_head		in_all;
+	const u32			*origin;
+	u32				base_mtu;
+};
+
+static_assert(offsetof(struct hostroute_clone, metrics) == 0);
+static_assert(offsetof(struct dst_metrics, metrics) == 0);
+
+static struct dst_ops clone_ops;
+static struct dst_ops *stock_ops;
+static LIST_HEAD(all_clones);
+static DEFINE_SPINLOCK(all_lock);
+
+static bool is_clone(const struct dst_entry *dst)
+{
+	return READ_ONCE(dst->ops) == &clone_ops;
+}
+
+/* Under RCU or with a reference to @dst, which is a clone or was one. */
+static struct hostroute_clone *clone_of(const struct dst_entry *dst)
+{
+	return (struct hostroute_clone *)DST_METRICS_PTR(dst);
+}
+
+/* Nobody but the caller finds @clone on the list after this. */
+static struct hostroute *take_off_list(struct hostroute_clone *clone)
+{
+	struct hostroute *route;
+
+	lockdep_assert_held(&all_lock);
+	if (list_empty(&clone->in_all))
+		return NULL;
+	list_del_init(&clone->in_all);
+	route = rcu_dereference_protected(clone->route,
+					  lockdep_is_held(&all_lock));
+	RCU_INIT_POINTER(clone->route, NULL);
+	return route;
+}
+
+static void clone_destroy(struct dst_entry *dst)
+{
+	struct hostroute *route;
+
+	spin_lock_bh(&all_lock);
+	route = take_off_list(clone_of(dst));
+	spin_unlock_bh(&all_lock);
+	if (route)
+		hostroute_put(route);
+	stock_ops->destroy(dst);
+}
+
+static u32 base_mtu(const struct hostroute_clone *clone)
+{
+	u32 mtu = clone->base_mtu;
+
+	return mtu ?: READ_ONCE(clone->rt->dst.dev->mtu);
+}
+
+/* The MSS a SYN offers comes from the interface or the route, never from what
+ * was learned about the other direction (RFC 1191 6.4, RFC 2923 2.3).
+ */
+static unsigned int clone_default_advmss(const struct dst_entry *dst)
+{
+	const unsigned int headers = sizeof(struct tcphdr) + sizeof(struct iphdr);
+	unsigned int mss;
+
+	rcu_read_lock();
+	mss = max_t(int, base_mtu(clone_of(dst)) - headers,
+		    dev_net(dst->dev)->ipv4.ip_rt_min_advmss);
+	rcu_read_unlock();
+	return min(mss, HOSTROUTE_MTU_MAX - headers);
+}
+
+/* Tunnels, xfrm and TCP report a smaller MTU of their own here. The stock
+ * operation would make a next-hop exception that this clone never sees.
+ */
+static void clone_update_pmtu(struct dst_entry *dst, struct sock *sk,
+			      struct sk_buff *skb, u32 mtu, bool confirm_neigh)
+{
+	struct hostroute_claim claim = {
+		.now = hostroute_now(),
+		.mtu = max(mtu, HOSTROUTE_MTU_MIN),
+		.class = HOSTROUTE_CLASS_LOCAL,
+	};
+	struct hostroute *route;
+
+	rcu_read_lock();
+	route = rcu_dereference(clone_of(dst)->route);
+	if (route && dst->obsolete == DST_OBSOLETE_FORCE_CHK &&
+	    mtu < READ_ONCE(route->mtu)) {
+		struct hostroute_net *hn = hostroute_net(dev_net(dst->dev));
+
+		claim.key = route->key;
+		claim.estimate = base_mtu(clone_of(dst));
+		hostroute_stats_inc(hn->stats,
+				    hostroute_table_learn(&hn->table, &claim));
+	}
+	rcu_read_unlock();
+}
+
+/**
+ * hostroute_route_clonable - can packets on this route be put under a host route?
+ * @dst: any dst_entry; under RCU or with a reference
+ *
+ * Plain unicast IPv4 routes through a device only: no xfrm, no lightweight
+ * tunnel, no "mtu lock", nothing of somebody else's making.
+ */
+bool hostroute_route_clonable(const struct dst_entry *dst)
+{
+	const struct rtable *rt = container_of(dst, struct rtable, dst);
+
+	if (READ_ONCE(dst->ops) != stock_ops ||
+	    dst->obsolete != DST_OBSOLETE_FORCE_CHK || dst->error)
+		return false;
+#ifdef CONFIG_XFRM
+	if (dst->xfrm)
+		return false;
+#endif
+	if (dst->lwtstate || dst->flags & DST_METADATA)
+		return false;
+	if (rt->rt_type != RTN_UNICAST ||
+	    rt->rt_flags & (RTCF_LOCAL | RTCF_BROADCAST | RTCF_MULTICAST))
+		return false;
+	if (dst_metric_locked(dst, RTAX_MTU))
+		return false;
+	return !(dst->dev->flags & IFF_LOOPBACK) && !netif_is_l3_master(dst->dev);
+}
+
+/**
+ * hostroute_route_of - the host route that a dst_entry is a clone for
+ * @dst: any dst_entry
+ *
+ * Context: RCU. Return: NULL if it is not a clone of ours.
+ */
+struct hostroute *hostroute_route_of(const struct dst_entry *dst)
+{
+	return is_clone(dst) ? rcu_dereference(clone_of(dst)->route) : NULL;
+}
+
+/**
+ * hostroute_route_estimate - what a path's MTU is taken for without its host route
+ * @dst: stock route or clone
+ *
+ * Context: RCU. Return: bytes.
+ */
+u32 hostroute_route_estimate(const struct dst_entry *dst)
+{
+	return is_clone(dst) ? base_mtu(clone_of(dst)) : dst_mtu(dst);
+}
+
+static bool same_path(const struct hostroute_clone *clone,
+		      const struct rtable *origin)
+{
+	const struct rtable *rt = clone->rt;
+
+	if (rt->dst.dev != origin->dst.dev ||
+	    clone->origin != DST_METRICS_PTR(&origin->dst) ||
+	    rt->rt_genid != origin->rt_genid ||
+	    rt->rt_iif != origin->rt_iif ||
+	    rt->rt_is_input != origin->rt_is_input ||
+	    rt->rt_uses_gateway != origin->rt_uses_gateway ||
+	    rt->rt_gw_family != origin->rt_gw_family ||
+	    rt->dst.output != origin->dst.output)
+		return false;
+	if (origin->rt_gw_family == AF_INET6)
+		return ipv6_addr_equal(&rt->rt_gw6, &origin->rt_gw6);
+	return rt->rt_gw4 == origin->rt_gw4;
+}
+
+/* Under RCU. A clone with a reference for the caller, or NULL. */
+static struct dst_entry *find(struct hostroute *route,
+			      const struct rtable *origin)
+{
+	struct hostroute_clone *clone;
+
+	hlist_for_each_entry_rcu(clone, &route->clones, in_route)
+		if (clone->rt->dst.obsolete == DST_OBSOLETE_FORCE_CHK &&
+		    same_path(clone, origin) && dst_hold_safe(&clone->rt->dst))
+			return &clone->rt->dst;
+	return NULL;
+}
+
+static void set_mtu(struct hostroute_clone *clone, u32 mtu)
+{
+	/* Read locklessly by dst_metric_raw(). */
+	WRITE_ONCE(clone->metrics.metrics[RTAX_MTU - 1], mtu);
+}
+
+/* What the path may carry is the smaller of what was learned and what the
+ * route allows by itself.
+ */
+static u32 clone_mtu(const struct hostroute_clone *clone,
+		     const struct hostroute *route)
+{
+	return min(READ_ONCE(route->mtu), base_mtu(clone));
+}
+
+static struct hostroute_clone *make(struct hostroute *route,
+				    const struct rtable *origin)
+{
+	struct net_device *dev = origin->dst.dev;
+	struct hostroute_clone *clone;
+	struct rtable *rt;
+
+	clone = kzalloc(sizeof(*clone), GFP_ATOMIC | __GFP_NOWARN);
+	if (!clone)
+		return NULL;
+	rt = rt_dst_alloc(dev, origin->rt_flags, origin->rt_type,
+			  origin->dst.flags & DST_NOXFRM);
+	if (!rt) {
+		kfree(clone);
+		return NULL;
+	}
+	/* Counted by clones alone: clone_ops has no counter of its own. */
+	rt->dst.flags |= DST_NOCOUNT | (origin->dst.flags & DST_NOPOLICY);
+	dst_entries_add(stock_ops, -1);
+
+	rt->rt_genid = origin->rt_genid;
+	rt->rt_is_input = origin->rt_is_input;
+	rt->rt_iif = origin->rt_iif;
+	rt->rt_uses_gateway = origin->rt_uses_gateway;
+	rt->rt_gw_family = origin->rt_gw_family;
+	if (origin->rt_gw_family == AF_INET6)
+		rt->rt_gw6 = origin->rt_gw6;
+	else
+		rt->rt_gw4 = origin->rt_gw4;
+	rt->dst.input = origin->dst.input;
+	rt->dst.output = origin->dst.output;
+#ifdef CONFIG_IP_ROUTE_CLASSID
+	rt->dst.tclassid = origin->dst.tclassid;
+#endif
+
+	clone->rt = rt;
+	clone->net = dev_net(dev);
+	clone->origin = DST_METRICS_PTR(&origin->dst);
+	memcpy(clone->metrics.metrics, clone->origin,
+	       sizeof(clone->metrics.metrics));
+	refcount_set(&clone->metrics.refcnt, 1);
+	clone->base_mtu = dst_metric_raw(&origin->dst, RTAX_MTU);
+	set_mtu(clone, clone_mtu(clone, route));
+	rt->dst._metrics = (unsigned long)&clone->metrics |
+			   DST_METRICS_READ_ONLY | DST_METRICS_REFCOUNTED;
+
+	hostroute_hold(route);
+	rcu_assign_pointer(clone->route, route);
+	spin_lock_bh(&all_lock);
+	list_add(&clone->in_all, &all_clones);
+	spin_unlock_bh(&all_lock);
+	/* From here on the clone is freed by dst_release() alone. */
+	WRITE_ONCE(rt->dst.ops, &clone_ops);
+	return clone;
+}
+
+/* Make every holder look its route up again. */
+static void retire(struct hostroute_clone *clone)
+{
+	set_mtu(clone, clone->base_mtu);
+	WRITE_ONCE(clone->rt->dst.obsolete, DST_OBSOLETE_KILL);
+}
+
+static void leave_set(struct hostroute *route, struct hostroute_clone *clone)
+{
+	hlist_del_rcu(&clone->in_route);
+	route->clone_count--;
+	retire(clone);
+	dst_release(&clone->rt->dst);
+}
+
+/* Room for one more: stale ones go first, else the oldest. */
+static void make_room(struct hostroute *route)
+{
+	struct hostroute_clone *clone, *oldest = NULL;
+	struct hlist_node *next;
+
+	hlist_for_each_entry_safe(clone, next, &route->clones, in_route) {
+		if (!dst_check(&clone->rt->dst, 0))
+			leave_set(route, clone);
+		else
+			oldest = clone;
+	}
+	if (route->clone_count >= CLONES_PER_ROUTE)
+		leave_set(route, oldest);
+}
+
+/**
+ * hostroute_route_get - the clone of a route for a destination
+ * @table:	the table @route is in
+ * @route:	host route; under RCU
+ * @origin:	the route the kernel chose, clonable
+ *
+ * Context: RCU; any but hardirq; takes the table's lock when there is no such
+ * clone yet.
+ * Return: the clone, with a reference for the caller; NULL when there is
+ * nothing to gain (the original's MTU is as small), the device is going away,
+ * the route is no longer in the table, or memory is short.
+ */
+struct dst_entry *hostroute_route_get(struct hostroute_table *table,
+				      struct hostroute *route,
+				      struct dst_entry *origin)
+{
+	const struct rtable *rt = container_of(origin, struct rtable, dst);
+	struct hostroute_clone *clone;
+	struct dst_entry *dst;
+
+	if (dst_mtu(origin) <= READ_ONCE(route->mtu))
+		return NULL;
+	dst = find(route, rt);
+	if (dst)
+		return dst;
+	/* Set before the grace period that NETDEV_UNREGISTER comes after: no
+	 * clone of a device is made after its clones were taken down.
+	 */
+	if (READ_ONCE(origin->dev->reg_state) != NETREG_REGISTERED)
+		return NULL;
+
+	spin_lock_bh(&table->lock);
+	dst = route->dead ? NULL : find(route, rt);
+	if (!dst && !route->dead) {
+		clone = make(route, rt);
+		if (clone) {
+			make_room(route);
+			dst = &clone->rt->dst;
+			dst_hold(dst);	/* the caller's; the first is the set's */
+			hlist_add_head_rcu(&clone->in_route, &route->clones);
+			route->clone_count++;
+			hostroute_stats_inc(table->stats, HOSTROUTE_CLONED);
+		}
+	}
+	spin_unlock_bh(&table->lock);
+	return dst;
+}
+
+/* The route's MTU changed: one store for each path, whatever the number of
+ * sockets. Under the table's lock.
+ */
+void hostroute_route_sync(struct hostroute *route)
+{
+	struct hostroute_clone *clone;
+
+	hlist_for_each_entry(clone, &route->clones, in_route)
+		set_mtu(clone, clone_mtu(clone, route));
+}
+
+/* Sockets under @route look their route up again. Under the table's lock. */
+void hostroute_route_drop(struct hostroute_table *table, struct hostroute *route)
+{
+	struct hostroute_clone *clone;
+	struct hlist_node *next;
+
+	lockdep_assert_held(&table->lock);
+	hlist_for_each_entry_safe(clone, next, &route->clones, in_route)
+		leave_set(route, clone);
+}
+
+/**
+ * hostroute_route_drop_all - no socket stays under a host route
+ * @table: whose routes stay, without clones
+ *
+ * Context: process, may sleep.
+ */
+void hostroute_route_drop_all(struct hostroute_table *table)
+{
+	struct hostroute *route;
+	unsigned long id = 0;
+
+	for (;; id++) {
+		rcu_read_lock();
+		route = hostroute_table_next(table, &id);
+		if (route && READ_ONCE(route->clone_count)) {
+			spin_lock_bh(&table->lock);
+			hostroute_route_drop(table, route);
+			spin_unlock_bh(&table->lock);
+		}
+		rcu_read_unlock();
+		if (!route)
+			return;
+		cond_resched();
+	}
+}
+
+/* References that sockets, and packets on their way, hold. Under RCU. */
+unsigned int hostroute_route_sockets(const struct hostroute *route)
+{
+	struct hostroute_clone *clone;
+	unsigned int n = 0;
+
+	hlist_for_each_entry_rcu(clone, &route->clones, in_route)
+		n += hostroute_compat_dst_refs(&clone->rt->dst) - 1;
+	return n;
+}
+
+/* NETDEV_UNREGISTER waits until nobody refers to the device. */
+void hostroute_route_device_gone(const struct net_device *dev)
+{
+	struct hostroute_clone *clone;
+
+	spin_lock_bh(&all_lock);
+	list_for_each_entry(clone, &all_clones, in_all)
+		if (clone->rt->dst.dev == dev)
+			dst_dev_put(&clone->rt->dst);
+	spin_unlock_bh(&all_lock);
+}
+
+/* The link's MTU changed: clones are made anew with the smaller of the two. */
+void hostroute_route_device_mtu(const struct net_device *dev)
+{
+	struct hostroute_clone *clone;
+
+	spin_lock_bh(&all_lock);
+	list_for_each_entry(clone, &all_clones, in_all)
+		if (clone->rt->dst.dev == dev)
+			WRITE_ONCE(clone->rt->dst.obsolete, DST_OBSOLETE_KILL);
+	spin_unlock_bh(&all_lock);
+}
+
+/**
+ * hostroute_route_disown - give clones the stock operations back
+ * @net: of this namespace; NULL: all of them
+ *
+ * No new clone of @net can be made any more. The caller then waits until
+ * nobody can be inside this module's operations (hostroute_route_exit() for
+ * all, a grace period for a namespace).
+ *
+ * Context: process.
+ */
+void hostroute_route_disown(const struct net *net)
+{
+	struct hostroute_clone *clone, *next;
+	struct hostroute *route;
+
+	spin_lock_bh(&all_lock);
+	list_for_each_entry_safe(clone, next, &all_clones, in_all) {
+		if (net && clone->net != net)
+			continue;
+		if (clone->rt->dst.obsolete == DST_OBSOLETE_FORCE_CHK)
+			retire(clone);
+		WRITE_ONCE(clone->rt->dst.ops, stock_ops);
+		route = take_off_list(clone);
+		hostroute_put(route);
+	}
+	spin_unlock_bh(&all_lock);
+}
+
+/* ipv4_dst_ops is static: a route made on the spot tells where it is. */
+static struct dst_ops *find_stock_ops(void)
+{
+	struct dst_ops *ops;
+	struct rtable *rt;
+
+	rt = rt_dst_alloc(init_net.loopback_dev, 0, RTN_UNICAST, false);
+	if (!rt)
+		return NULL;
+	ops = rt->dst.ops;
+	dst_release(&rt->dst);
+	return ops;
+}
+
+int hostroute_route_init(void)
+{
+	stock_ops = find_stock_ops();
+	if (!stock_ops)
+		return -ENOMEM;
+	/* Field by field: the struct embeds a per-CPU counter. */
+	clone_ops.family = stock_ops->family;
+	clone_ops.check = stock_ops->check;
+	clone_ops.mtu = stock_ops->mtu;
+	clone_ops.cow_metrics = stock_ops->cow_metrics;
+	clone_ops.negative_advice = stock_ops->negative_advice;
+	clone_ops.link_failure = stock_ops->link_failure;
+	clone_ops.redirect = stock_ops->redirect;
+	clone_ops.local_out = stock_ops->local_out;
+	clone_ops.neigh_lookup = stock_ops->neigh_lookup;
+	clone_ops.confirm_neigh = stock_ops->confirm_neigh;
+	clone_ops.kmem_cachep = stock_ops->kmem_cachep;
+	clone_ops.default_advmss = clone_default_advmss;
+	clone_ops.update_pmtu = clone_update_pmtu;
+	clone_ops.destroy = clone_destroy;
+	return 0;
+}
+
+/* Every namespace has disowned its clones. Tasks preempted inside one of our
+ * operations come out, then readers, then destroy callbacks already queued.
+ */
+void hostroute_route_exit(void)
+{
+	hostroute_route_disown(NULL);
+	synchronize_rcu_tasks();
+	synchronize_rcu();
+	rcu_barrier();
+	WARN_ON(!list_empty(&all_clones));
+}

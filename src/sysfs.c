@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /sys/class/pmtu_hostroute/ipv4/, one for each network namespace, and the
+ * module parameters of the same names, which are what a namespace starts with.
+ *
+ * A setting is described once, in settings[]: its name, its range or its
+ * words, and where it is kept. Both ways of setting it read it through
+ * parse(): a value that is not entirely understood changes nothing.
+ */
+#include "../pmtu_hostroute.h"
+#include "compat.h"
+
+#include <linux/capability.h>
+#include <linux/kstrtox.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/sysfs.h>
+
+struct hostroute_limits hostroute_default_limits = {
+	.max_routes = HOSTROUTE_MAX_ROUTES_DEFAULT,
+	.min_mtu = HOSTROUTE_MIN_MTU_DEFAULT,
+	.expire = HOSTROUTE_EXPIRE_DEFAULT,
+	.at_limit = HOSTROUTE_AT_LIMIT_EVICT,
+};
+
+u32 hostroute_default_mode = HOSTROUTE_MODE_ENFORCE;
+
+static const char * const mode_words[] = {
+	[HOSTROUTE_MODE_ENFORCE] = "enforce",
+	[HOSTROUTE_MODE_OFF] = "off",
+	NULL
+};
+
+static const char * const at_limit_words[] = {
+	[HOSTROUTE_AT_LIMIT_EVICT] = "evict",
+	[HOSTROUTE_AT_LIMIT_IGNORE] = "ignore",
+	NULL
+};
+
+/* ---- settings ---------------------------------------------------------------- */
+
+/**
+ * struct setting - one tunable
+ * @words:	values are these words (their index is kept), or
+ * @min:	smallest number
+ * @max:	largest number
+ * @initial:	what new namespaces start with
+ * @current_of:	where a namespace keeps it
+ * @apply:	sets it there; process context
+ */
+struct setting {
+	const char * const *words;
+	u32 min;
+	u32 max;
+	u32 *initial;
+	u32 *(*current_of)(struct hostroute_net *hn);
+	void (*apply)(struct hostroute_net *hn, u32 value);
+};
+
+#define CURRENT(name, field)						\
+static u32 *name##_of(struct hostroute_net *hn)				\
+{									\
+	return &hn->field;						\
+}
+
+CURRENT(mode, mode)
+CURRENT(max_routes, table.limits.max_routes)
+CURRENT(min_mtu, table.limits.min_mtu)
+CURRENT(expire, table.limits.expire)
+CURRENT(at_limit, table.limits.at_limit)
+
+static void apply_mode(struct hostroute_net *hn, u32 value)
+{
+	WRITE_ONCE(hn->mode, value);
+	hostroute_net_changed(hn);
+	if (value != HOSTROUTE_MODE_OFF)
+		return;
+	/* No hook makes a clone any more when they are dropped. */
+	flush_work(&hn->output_work);
+	synchronize_rcu();
+	hostroute_route_drop_all(&hn->table);
+}
+
+static void apply_max_routes(struct hostroute_net *hn, u32 value)
+{
+	hostroute_table_set_max_routes(&hn->table, value);
+	hostroute_net_changed(hn);
+}
+
+static void apply_min_mtu(struct hostroute_net *hn, u32 value)
+{
+	WRITE_ONCE(hn->table.limits.min_mtu, value);
+}
+
+static void apply_expire(struct hostroute_net *hn, u32 value)
+{
+	WRITE_ONCE(hn->table.limits.expire, value);
+	hostroute_net_resweep(hn);
+}
+
+static void apply_at_limit(struct hostroute_net *hn, u32 value)
+{
+	WRITE_ONCE(hn->table.limits.at_limit, value);
+}
+
+static const struct setting mode_setting = {
+	.words = mode_words,
+	.initial = &hostroute_default_mode,
+	.current_of = mode_of,
+	.apply = apply_mode,
+};
+
+static const struct setting max_routes_setting = {
+	.max = HOSTROUTE_MAX_ROUTES_MAX,
+	.initial = &hostroute_default_limits.max_routes,
+	.current_of = max_routes_of,
+	.apply = apply_max_routes,
+};
+
+static const struct setting min_mtu_setting = {
+	.min = HOSTROUTE_MTU_MIN,
+	.max = HOSTROUTE_MTU_MAX,
+	.initial = &hostroute_default_limits.min_mtu,
+	.current_of = min_mtu_of,
+	.apply = apply_min_mtu,
+};
+
+static const struct setting expire_setting = {
+	.max = HOSTROUTE_EXPIRE_MAX,
+	.initial = &hostroute_default_limits.expire,
+	.current_of = expire_of,
+	.apply = apply_expire,
+};
+
+static const struct setting at_limit_setting = {
+	.words = at_limit_words,
+	.initial = &hostroute_default_limits.at_limit,
+	.current_of = at_limit_of,
+	.apply = apply_at_limit,
+};
+
+static int parse_word(const char * const *words, const char *buf, u32 *value)
+{
+	u32 i;
+
+	for (i = 0; words[i]; i++) {
+		if (sysfs_streq(buf, words[i])) {
+			*value = i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+/* Decimal only: "010" and "0x10" are more likely a mistake than a wish. */
+static int parse(const struct setting *setting, const char *buf, u32 *value)
+{
+	u32 number;
+	int err;
+
+	if (setting->words)
+		return parse_word(setting->words, buf, value);
+	if (buf[0] < '0' || buf[0] > '9')
+		return -EINVAL;
+	err = kstrtou32(buf, 10, &number);
+	if (err)
+		return err;
+	if (number < setting->min || number > setting->max)
+		return -ERANGE;
+	*value = number;
+	return 0;
+}
+
+static int print(const struct setting *setting, char *buf, u32 value)
+{
+	if (setting->words)
+		return sysfs_emit(buf, "%s\n", setting->words[value]);
+	return sysfs_emit(buf, "%u\n", value);
+}
+
+/* ---- module parameters --------------------------------------------------------- */
+
+static int param_set(const char *buf, const struct kernel_param *kp)
+{
+	const struct setting *setting = kp->arg;
+	u32 value;
+	int err;
+
+	err = buf ? parse(setting, buf, &value) : -EINVAL;
+	if (!err)
+		WRITE_ONCE(*setting->initial, value);
+	return err;
+}
+
+static int param_get(char *buf, const struct kernel_param *kp)
+{
+	const struct setting *setting = kp->arg;
+
+	return print(setting, buf, READ_ONCE(*setting->initial));
+}
+
+static const struct kernel_param_ops param_ops = {
+	.set = param_set,
+	.get = param_get,
+};
+
+#define PARAM(name, text)						\
+	module_param_cb(name, &param_ops, (void *)&name##_setting, 0644); \
+	MODULE_PARM_DESC(name, text " (new network namespaces)")
+
+PARAM(mode, "enforce or off");
+PARAM(max_routes, "host routes at most");
+PARAM(min_mtu, "lowest MTU believed, bytes");
+PARAM(expire, "seconds that a learned MTU lasts, 0 for ever");
+PARAM(at_limit, "when full: evict or ignore");
+
+/* ---- attributes ------------------------------------------------------------------ */
+
+static struct hostroute_net *hn_of(struct device *dev)
+{
+	return dev_get_drvdata(dev);
+}
+
+static bool may(const struct hostroute_net *hn)
+{
+	return ns_capable(hn->net->user_ns, CAP_NET_ADMIN);
+}
+
+struct setting_attr {
+	struct device_attribute attr;
+	const struct setting *setting;
+};
+
+static ssize_t setting_show(struct device *dev, struct device_attribute *attr,
+			    char *buf)
+{
+	const struct setting *setting =
+		container_of(attr, struct setting_attr, attr)->setting;
+
+	return print(setting, buf, READ_ONCE(*setting->current_of(hn_of(dev))));
+}
+
+static ssize_t setting_store(struct device *dev, struct device_attribute *attr,
+			     const char *buf, size_t len)
+{
+	const struct setting *setting =
+		container_of(attr, struct setting_attr, attr)->setting;
+	u32 value;
+	int err;
+
+	if (!may(hn_of(dev)))
+		return -EPERM;
+	err = parse(setting, buf, &value);
+	if (err)
+		return err;
+	setting->apply(hn_of(dev), value);
+	return len;
+}
+
+#define SETTING_ATTR(name)						\
+static struct setting_attr name##_attr = {				\
+	.attr = __ATTR(name, 0644, setting_show, setting_store),	\
+	.setting = &name##_setting,					\
+}
+
+SETTING_ATTR(mode);
+SETTING_ATTR(max_routes);
+SETTING_ATTR(min_mtu);
+SETTING_ATTR(expire);
+SETTING_ATTR(at_limit);
+
+static ssize_t count_show(struct device *dev, struct device_attribute *attr,
+			  char *buf)
+{
+	struct hostroute_net *hn = hn_of(dev);
+
+	if (!may(hn))
+		return -EPERM;
+	return sysfs_emit(buf, "%u\n", hostroute_table_count(&hn->table));
+}
+
+static DEVICE_ATTR(count, 0400, count_show, NULL);
+
+static ssize_t flush_store(struct device *dev, struct device_attribute *attr,
+			   const char *buf, size_t len)
+{
+	struct hostroute_net *hn = hn_of(dev);
+
+	if (!may(hn))
+		return -EPERM;
+	if (!sysfs_streq(buf, "learned") && !sysfs_streq(buf, "all"))
+		return -EINVAL;
+	hostroute_table_flush(&hn->table);
+	hostroute_net_changed(hn);
+	return len;
+}
+
+static DEVICE_ATTR(flush, 0200, NULL, flush_store);
+
+static struct attribute *main_attrs[] = {
+	&mode_attr.attr.attr,
+	&max_routes_attr.attr.attr,
+	&min_mtu_attr.attr.attr,
+	&expire_attr.attr.attr,
+	&at_limit_attr.attr.attr,
+	&dev_attr_count.attr,
+	&dev_attr_flush.attr,
+	NULL
+};
+
+static const struct attribute_group main_group = {
+	.attrs = main_attrs,
+};
+
+/* ---- stats/ ------------------------------------------------------------------------ */
+
+struct stat_attr {
+	struct device_attribute attr;
+	enum hostroute_outcome outcome;
+};
+
+static ssize_t stat_show(struct device *dev, struct device_attribute *attr,
+			 char *buf)
+{
+	enum hostroute_outcome outcome =
+		container_of(attr, struct stat_attr, attr)->outcome;
+	struct hostroute_net *hn = hn_of(dev);
+
+	if (!may(hn))
+		return -EPERM;
+	return sysfs_emit(buf, "%lu\n", hostroute_stats_read(hn->stats, outcome));
+}
+
+static struct stat_attr stat_attrs[HOSTROUTE_OUTCOME_COUNT];
+static struct attribute *stats_attrs[HOSTROUTE_OUTCOME_COUNT + 1];
+
+static const struct attribute_group stats_group = {
+	.name = "stats",
+	.attrs = stats_attrs,
+};
+
+static void fill_stats(void)
+{
+	int i;
+
+	for (i = 0; i < HOSTROUTE_OUTCOME_COUNT; i++) {
+		struct stat_attr *stat = &stat_attrs[i];
+
+		stat->outcome = i;
+		stat->attr.attr.name = hostroute_stats_name(i);
+		stat->attr.attr.mode = 0400;
+		stat->attr.show = stat_show;
+		sysfs_attr_init(&stat->attr.attr);
+		stats_attrs[i] = &stat->attr.attr;
+	}
+}
+
+static const struct attribute_group *groups[] = {
+	&main_group,
+	&stats_group,
+	NULL
+};
+
+/* ---- the class ---------------------------------------------------------------------- */
+
+static const void *class_namespace(HOSTROUTE_COMPAT_CLASS_DEV *dev)
+{
+	const struct hostroute_net *hn = dev_get_drvdata(dev);
+
+	return hn->net;
+}
+
+static void class_ownership(HOSTROUTE_COMPAT_CLASS_DEV *dev, kuid_t *uid,
+			    kgid_t *gid)
+{
+	const struct hostroute_net *hn = dev_get_drvdata(dev);
+	kuid_t root_uid = make_kuid(hn->net->user_ns, 0);
+	kgid_t root_gid = make_kgid(hn->net->user_ns, 0);
+
+	if (uid_valid(root_uid))
+		*uid = root_uid;
+	if (gid_valid(root_gid))
+		*gid = root_gid;
+}
+
+static void device_release(struct device *dev)
+{
+	kfree(dev);
+}
+
+static struct class hostroute_class = {
+	.name = HOSTROUTE_NAME,
+	.dev_release = device_release,
+	.ns_type = &net_ns_type_operations,
+	.namespace = class_namespace,
+	.get_ownership = class_ownership,
+};
+
+/* Registered last and removed first: nothing of @hn is used by user space
+ * before it is complete, nor after (kernfs waits for its readers).
+ */
+int hostroute_sysfs_net_init(struct hostroute_net *hn)
+{
+	struct device *dev = kzalloc(sizeof(*dev), GFP_KERNEL);
+	int err;
+
+	if (!dev)
+		return -ENOMEM;
+	dev->class = &hostroute_class;
+	dev->groups = groups;
+	dev_set_drvdata(dev, hn);
+	device_initialize(dev);
+	dev_set_uevent_suppress(dev, true);
+	err = dev_set_name(dev, "ipv4");
+	if (!err)
+		err = device_add(dev);
+	if (err) {
+		put_device(dev);
+		return err;
+	}
+	hn->dev = dev;
+	return 0;
+}
+
+void hostroute_sysfs_net_exit(struct hostroute_net *hn)
+{
+	device_unregister(hn->dev);
+}
+
+int hostroute_sysfs_init(void)
+{
+	fill_stats();
+	return class_register(&hostroute_class);
+}
+
+void hostroute_sysfs_exit(void)
+{
+	class_unregister(&hostroute_class);
+}

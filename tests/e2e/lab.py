@@ -1,0 +1,410 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the end-to-end tests and the demo stand on: network namespaces, captures
+on the wire, and the module's files. Runs in the guest only.
+
+One process plays every host: a thread enters a namespace (setns), makes its
+sockets there and comes back; a socket stays where it was made.
+"""
+
+import contextlib
+import ctypes
+import dataclasses
+import fcntl
+import os
+import select
+import socket
+import struct
+import subprocess
+import threading
+import time
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_CLONE_NEWNET = 0x40000000
+_home = os.open("/proc/self/ns/net", os.O_RDONLY)
+
+TIMEOUT = float(os.environ.get("LAB_TIMEOUT", "60"))
+
+
+def run(*command, check=True, **kwargs):
+    """Run a command in the calling thread's namespace; its output as text."""
+    done = subprocess.run(command, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True,
+                          timeout=TIMEOUT, **kwargs)
+    if check and done.returncode:
+        raise AssertionError(f"{' '.join(command)}: {done.stdout.strip()}")
+    return done.stdout
+
+
+def wait_for(condition, what, timeout=None):
+    """Wait until condition() is true; its value."""
+    deadline = time.monotonic() + (timeout or TIMEOUT)
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited in vain for: {what}")
+        time.sleep(0.01)
+
+
+class Namespace:
+    """A network namespace of the lab's own, a context to be in it."""
+
+    def __init__(self, name):
+        self.name = name
+        self._mounted = None
+        run("ip", "netns", "add", name)
+        self._fd = os.open(f"/run/netns/{name}", os.O_RDONLY)
+        self.ip("link set lo up")
+
+    def __enter__(self):
+        self._set(self._fd)
+        return self
+
+    def __exit__(self, *exc):
+        self._set(_home)
+
+    @staticmethod
+    def _set(fd):
+        if _libc.setns(fd, _CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "setns")
+
+    def ip(self, *lines):
+        """Each line is what would follow "ip" on a command line."""
+        run("ip", "-netns", self.name, "-batch", "-", input="\n".join(lines) + "\n")
+
+    def sysctl(self, **values):
+        with self:
+            for key, value in values.items():
+                path = "/proc/sys/net/ipv4/" + key.replace("__", "/")
+                with open(path, "w", encoding="ascii") as f:
+                    f.write(str(value))
+
+    def delete(self):
+        if self._mounted:
+            run("umount", "-l", self._mounted)
+            self._mounted = None
+        os.close(self._fd)
+        run("ip", "netns", "del", self.name)
+
+    # The module's files. sysfs shows the namespace it was mounted in.
+
+    def path(self, name=""):
+        if not self._mounted:
+            where = f"/run/lab-sysfs-{self.name}"
+            os.makedirs(where, exist_ok=True)
+            with self:
+                run("mount", "-t", "sysfs", "none", where)
+            self._mounted = where
+        return f"{self._mounted}/class/pmtu_hostroute/ipv4/{name}"
+
+    def get(self, name):
+        with open(self.path(name), encoding="ascii") as f:
+            return f.read().strip()
+
+    def set(self, name, value):
+        # One write(2), as "echo" does it; an error is an OSError.
+        fd = os.open(self.path(name), os.O_WRONLY)
+        try:
+            os.write(fd, f"{value}\n".encode())
+        finally:
+            os.close(fd)
+
+    def stat(self, name):
+        return int(self.get("stats/" + name))
+
+    def stats(self):
+        return {n: self.stat(n) for n in sorted(os.listdir(self.path("stats")))}
+
+    def count(self):
+        return int(self.get("count"))
+
+    def listing(self):
+        with self:
+            with open("/proc/thread-self/net/pmtu_hostroute", encoding="ascii") as f:
+                lines = f.read().splitlines()
+        head = lines[0].split()
+        return [dict(zip(head, line.split(), strict=True)) for line in lines[1:]]
+
+    def route_mtu(self, address):
+        """MTU of the host route for an address, None without one."""
+        for entry in self.listing():
+            if entry["destination"] == address:
+                return int(entry["mtu"])
+        return None
+
+    # Sockets
+
+    def socket(self, kind=socket.SOCK_STREAM, family=socket.AF_INET, proto=0):
+        with self:
+            s = socket.socket(family, kind, proto)
+        s.settimeout(TIMEOUT)
+        return s
+
+    def listen(self, address, port):
+        s = self.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind((address, port))
+        s.listen(64)
+        return s
+
+    def connect(self, to, bind=None):
+        s = self.socket()
+        if bind:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind(bind)
+        s.connect(to)
+        return s
+
+
+def veth(a, a_dev, b, b_dev, mtu_a=1500, mtu_b=1500, offload=False):
+    """A cable between two namespaces. Without offload the wire carries what a
+    real one would: segments of their real size, with their checksums."""
+    a.ip(f"link add {a_dev} mtu {mtu_a} type veth peer name {b_dev} mtu {mtu_b} netns {b.name}")
+    if not offload:
+        for ns, dev in ((a, a_dev), (b, b_dev)):
+            with ns:
+                _no_offload(dev)
+    a.ip(f"link set {a_dev} up")
+    b.ip(f"link set {b_dev} up")
+
+
+def _no_offload(dev):
+    siocethtool, commands = 0x8946, (0x1F, 0x24, 0x17)  # TSO, GSO, TX checksums
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        for command in commands:
+            value = ctypes.create_string_buffer(struct.pack("II", command, 0), 8)
+            fcntl.ioctl(s, siocethtool, struct.pack("16sP8x", dev.encode(),
+                                                    ctypes.addressof(value)))
+
+
+def mss_of(sock):
+    """What the socket takes for its MSS now."""
+    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG)
+
+
+def tcp_info(sock):
+    """Fields of struct tcp_info that the tests use."""
+    raw = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 232)
+    words = struct.unpack("24I", raw[8:104])
+    return {"snd_mss": words[2], "unacked": words[4], "retrans": words[7],
+            "pmtu": words[13], "snd_cwnd": words[18], "total_retrans": words[23]}
+
+
+def receive(sock, length):
+    """Exactly this many bytes, or less at the end of the stream."""
+    data = bytearray()
+    while len(data) < length:
+        piece = sock.recv(length - len(data))
+        if not piece:
+            break
+        data += piece
+    return bytes(data)
+
+
+# ---- packets ------------------------------------------------------------------
+
+FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+
+
+@dataclasses.dataclass
+class Frame:
+    """An IPv4 packet as it was seen on the wire."""
+    time: float
+    raw: bytes
+    src: str
+    dst: str
+    length: int
+    ident: int
+    df: bool
+    fragment: bool
+    proto: int
+    sport: int = 0
+    dport: int = 0
+    seq: int = 0
+    flags: int = 0
+    data: int = 0
+    icmp: tuple = ()
+    mtu: int = 0
+    quote: bytes = b""
+
+    @property
+    def tcp(self):
+        return self.proto == socket.IPPROTO_TCP
+
+    @property
+    def frag_needed(self):
+        return self.icmp == (3, 4)
+
+
+def parse(packet, when=0.0):
+    """Parse an IPv4 packet; None for anything else."""
+    if len(packet) < 20 or packet[0] >> 4 != 4:
+        return None
+    ihl = (packet[0] & 15) * 4
+    length, ident, off = struct.unpack("!HHH", packet[2:8])
+    frame = Frame(when, packet, socket.inet_ntoa(packet[12:16]),
+                  socket.inet_ntoa(packet[16:20]), length, ident,
+                  bool(off & 0x4000), bool(off & 0x3fff), packet[9])
+    body = packet[ihl:length]
+    if off & 0x1fff:
+        return frame
+    if frame.tcp and len(body) >= 20:
+        frame.sport, frame.dport, frame.seq = struct.unpack("!HHI", body[:8])
+        frame.flags = body[13]
+        frame.data = len(body) - (body[12] >> 4) * 4
+    elif frame.proto == socket.IPPROTO_ICMP and len(body) >= 8:
+        frame.icmp = (body[0], body[1])
+        frame.mtu = struct.unpack("!H", body[6:8])[0]
+        frame.quote = body[8:]
+    return frame
+
+
+def checksum(data):
+    if len(data) % 2:
+        data += b"\0"
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+def ip_header(src, dst, proto, length, ident=0, df=True, ttl=64):
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, length, ident,
+                       0x4000 if df else 0, ttl, proto, 0,
+                       socket.inet_aton(src), socket.inet_aton(dst))
+    return head[:10] + struct.pack("!H", checksum(head)) + head[12:]
+
+
+def frag_needed(router, to, mtu, quote):
+    """An ICMP message type 3 code 4, as a whole IP packet."""
+    icmp = struct.pack("!BBHHH", 3, 4, 0, 0, mtu) + quote
+    icmp = icmp[:2] + struct.pack("!H", checksum(icmp)) + icmp[4:]
+    return ip_header(router, to, socket.IPPROTO_ICMP, 20 + len(icmp), df=False) + icmp
+
+
+class Injector:
+    """Puts packets on a namespace's wire, whatever its routing says."""
+
+    def __init__(self, ns, dev, mac):
+        self._socket = ns.socket(socket.SOCK_DGRAM, socket.AF_PACKET)
+        self._to = (dev, 0x0800, 0, 0, mac)
+
+    def send(self, packet):
+        self._socket.sendto(packet, self._to)
+
+    def close(self):
+        self._socket.close()
+
+
+def mac_of(ns, dev):
+    with ns:
+        with open(ns.path().split("/class/")[0] + f"/class/net/{dev}/address",
+                  encoding="ascii") as f:
+            return bytes.fromhex(f.read().strip().replace(":", ""))
+
+
+class Capture:
+    """Every IPv4 packet on a device, until stopped."""
+
+    def __init__(self, ns, dev):
+        self.frames = []
+        self._socket = ns.socket(socket.SOCK_RAW, socket.AF_PACKET, socket.htons(3))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUFFORCE, 1 << 25)
+        self._socket.bind((dev, 3))
+        self._socket.setblocking(False)
+        self._wake = os.pipe()
+        self._thread = threading.Thread(target=self._loop, daemon=True)
+        self._thread.start()
+
+    def _drain(self):
+        while True:
+            try:
+                packet, address = self._socket.recvfrom(1 << 17)
+            except BlockingIOError:
+                return
+            if address[1] == 0x0800:
+                frame = parse(packet[14:], time.time())
+                if frame:
+                    self.frames.append(frame)
+
+    def _loop(self):
+        while True:
+            ready, _, _ = select.select([self._socket, self._wake[0]], [], [])
+            self._drain()
+            if self._wake[0] in ready:
+                return
+
+    def wait(self, condition, what, timeout=None):
+        """Wait for a frame that fulfils the condition."""
+        return wait_for(lambda: next((f for f in list(self.frames) if condition(f)), None),
+                        what, timeout)
+
+    def stop(self):
+        """Everything that was on the wire before this call."""
+        if self._thread.is_alive():
+            os.write(self._wake[1], b"x")
+            self._thread.join()
+            self._drain()
+            self._socket.close()
+            os.close(self._wake[0])
+            os.close(self._wake[1])
+        return self.frames
+
+
+def write_pcap(path, frames):
+    with open(path, "wb") as f:
+        f.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 228))
+        for frame in frames:
+            f.write(struct.pack("<IIII", int(frame.time), int(frame.time % 1 * 1e6),
+                                len(frame.raw), len(frame.raw)) + frame.raw)
+
+
+# ---- a server behind a router ---------------------------------------------------
+
+class Path:
+    """srv --- rtr === cli: the router's link to the client has a small MTU, and
+    the client does not know (its own end says 1500), so that its MSS is no help.
+    """
+
+    SRV, CLI = "10.102.1.248", "10.102.45.12"
+    RTR_SRV, RTR_CLI = "10.102.1.1", "10.102.45.1"
+
+    def __init__(self, mtu=320, prefix="", offload=False, wire=True):
+        self.srv = Namespace(prefix + "srv")
+        self.rtr = Namespace(prefix + "rtr")
+        self.cli = Namespace(prefix + "cli")
+        veth(self.srv, "eth0", self.rtr, "toserver", offload=offload)
+        veth(self.rtr, "toclient", self.cli, "eth0", mtu_a=mtu, offload=offload)
+        self.srv.ip(f"addr add {self.SRV}/24 dev eth0",
+                    f"route add default via {self.RTR_SRV}")
+        self.rtr.ip(f"addr add {self.RTR_SRV}/24 dev toserver",
+                    f"addr add {self.RTR_CLI}/24 dev toclient")
+        self.cli.ip(f"addr add {self.CLI}/24 dev eth0",
+                    f"route add default via {self.RTR_CLI}")
+        self.rtr.sysctl(ip_forward=1, icmp_ratelimit=0, icmp_msgs_per_sec=100000,
+                        icmp_msgs_burst=100000)
+        self.wire = Capture(self.rtr, "toserver") if wire else None
+
+    def set_mtu(self, mtu):
+        self.rtr.ip(f"link set toclient mtu {mtu}")
+
+    def hold_acks(self, hold=True):
+        """Lose everything from the client: what the server sends stays in flight."""
+        self.rtr.ip(f"route {'replace' if hold else 'del'} blackhole {self.SRV}/32")
+
+    def injector(self):
+        return Injector(self.rtr, "toserver", mac_of(self.srv, "eth0"))
+
+    def from_server(self, frames=None, port=None):
+        """TCP packets from the server, on the wire next to it."""
+        frames = list(self.wire.frames) if frames is None else frames
+        return [f for f in frames if f.src == self.SRV and f.tcp and
+                (port is None or port in (f.sport, f.dport))]
+
+    def close(self):
+        if self.wire:
+            self.wire.stop()
+        for ns in (self.srv, self.rtr, self.cli):
+            with contextlib.suppress(AssertionError, OSError):
+                ns.delete()

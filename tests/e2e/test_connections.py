@@ -1,0 +1,457 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Real TCP over a real router with a small MTU, judged by the wire and by what
+the applications got."""
+
+import contextlib
+import os
+import socket
+import threading
+import unittest
+
+import lab
+from lab import Path
+
+PORT = 3389
+MTU = 320
+
+
+def exchange(sender, receiver, length):
+    """Send this many bytes one way; they must arrive as they were."""
+    data = os.urandom(length)
+    thread = threading.Thread(target=sender.sendall, args=(data,), daemon=True)
+    thread.start()
+    got = lab.receive(receiver, length)
+    thread.join(lab.TIMEOUT)
+    if got != data:
+        raise AssertionError(f"{len(got)} of {length} bytes arrived, or not as they were sent")
+
+
+class OnPath(unittest.TestCase):
+    offload = False
+
+    def setUp(self):
+        self.path = Path(MTU, offload=self.offload)
+        self.addCleanup(self.path.close)
+        self.srv = self.path.srv
+        self.listener = self.srv.listen(Path.SRV, PORT)
+        self.stack = contextlib.ExitStack()
+        self.addCleanup(self.stack.close)
+        self.stack.enter_context(self.listener)
+
+    def accepted(self):
+        """A connection from the client: its end, and the server's."""
+        cli = self.stack.enter_context(self.path.cli.connect((Path.SRV, PORT)))
+        srv, _ = self.listener.accept()
+        srv.settimeout(lab.TIMEOUT)
+        return cli, self.stack.enter_context(srv)
+
+    def opened(self, port=8080):
+        """A connection from the server: the client's end, and the server's."""
+        with self.path.cli.listen(Path.CLI, port) as listener:
+            srv = self.stack.enter_context(self.srv.connect((Path.CLI, port)))
+            cli, _ = listener.accept()
+        cli.settimeout(lab.TIMEOUT)
+        return self.stack.enter_context(cli), srv
+
+    def learn(self, mtu=MTU):
+        """Have the router tell the server its MTU."""
+        cli, srv = self.accepted()
+        exchange(srv, cli, 1000)
+        self.assertEqual(self.srv.route_mtu(Path.CLI), mtu)
+        return cli, srv
+
+    def assert_fits(self, frames, mtu=MTU):
+        self.assertTrue(frames, "no packets on the wire")
+        for f in frames:
+            self.assertLessEqual(f.length, mtu, f"too big on the wire: {f}")
+            self.assertTrue(f.df, f"DF not set: {f}")
+            self.assertFalse(f.fragment, f"a fragment: {f}")
+
+    def assert_no_exception(self):
+        """The stock path has learned nothing of its own."""
+        shown = lab.run("ip", "-netns", self.srv.name, "route", "get", Path.CLI)
+        self.assertNotIn("mtu", shown)
+
+
+class Learning(OnPath):
+    def test_from_a_real_router(self):
+        cli, srv = self.accepted()
+        exchange(srv, cli, 20000)
+        frames = self.path.wire.stop()
+        told = next(f for f in frames if f.frag_needed)
+        self.assertEqual(told.mtu, MTU)
+        # What was on its way when the message came may be too big.
+        after = [f for f in self.path.from_server(frames) if f.time > told.time + 0.05]
+        self.assert_fits(after)
+        self.assertTrue([f for f in self.path.from_server(frames) if f.length == MTU],
+                        "the path's MTU is not made use of")
+        self.assertEqual(self.srv.count(), 1)
+        entry, = self.srv.listing()
+        self.assertEqual((entry["destination"], entry["mtu"], entry["state"],
+                          entry["router"], entry["dev"], entry["previous_mtu"]),
+                         (Path.CLI, str(MTU), "learned", Path.RTR_SRV, "eth0", "1500"))
+        self.assertLessEqual(int(entry["expires_s"]), 600)
+        self.assertGreater(int(entry["expires_s"]), 500)
+        self.assert_no_exception()
+
+    def test_resent_at_once_and_in_order(self):
+        cli, srv = self.accepted()
+        srv.sendall(b"x" * 333)
+        self.assertEqual(lab.receive(cli, 333), b"x" * 333)
+        sent = [f for f in self.path.from_server(self.path.wire.stop()) if f.data]
+        self.assertGreater(sent[0].length, MTU)
+        # Not after a retransmission timeout: 200 ms at least, on any machine.
+        self.assertEqual(sent[1].seq, sent[0].seq)
+        self.assertEqual(sum(f.data for f in sent[1:]), 333, "sent more than once")
+        self.assert_fits(sent[1:])
+
+    def test_another_lower_message_is_obeyed(self):
+        cli, srv = self.learn()
+        self.path.set_mtu(200)
+        exchange(srv, cli, 5000)
+        self.assertEqual(self.srv.route_mtu(Path.CLI), 200)
+        self.assertEqual(self.srv.count(), 1)
+        entry, = self.srv.listing()
+        self.assertEqual(entry["previous_mtu"], str(MTU))
+
+    def test_all_sockets_follow_at_their_next_send(self):
+        others = [self.accepted() for _ in range(10)]
+        for cli, srv in others:
+            exchange(srv, cli, 100)
+        self.learn()
+        told = max(f.time for f in list(self.path.wire.frames) if f.frag_needed)
+        for cli, srv in others:
+            exchange(srv, cli, 3000)
+        frames = self.path.wire.stop()
+        self.assertEqual([f for f in frames if f.frag_needed and f.time > told], [],
+                         "a socket had to be told once more")
+        self.assert_fits([f for f in self.path.from_server(frames) if f.time > told + 0.05])
+
+    def test_bulk_both_ways(self):
+        cli, srv = self.accepted()
+        self.path.cli.ip("link set eth0 mtu 320")
+        thread = threading.Thread(target=exchange, args=(cli, srv, 300000), daemon=True)
+        thread.start()
+        exchange(srv, cli, 300000)
+        thread.join(lab.TIMEOUT)
+        self.assertFalse(thread.is_alive())
+        self.assertEqual(self.srv.count(), 1)
+
+
+class NewConnections(OnPath):
+    def assert_clean(self, port, since):
+        frames = [f for f in list(self.path.wire.frames) if f.time > since]
+        self.assertEqual([f for f in frames if f.frag_needed], [], "told again")
+        sent = self.path.from_server(frames, port)
+        self.assert_fits(sent)
+        return sent
+
+    def assert_first_flight(self, cli, srv, port, since):
+        exchange(srv, cli, 30000)
+        sent = self.assert_clean(port, since)
+        self.assertEqual(lab.tcp_info(srv)["total_retrans"], 0)
+        self.assertEqual(sum(f.data for f in sent), 30000)
+
+    def test_accepted(self):
+        self.learn()
+        since = max(f.time for f in list(self.path.wire.frames) if f.frag_needed) + 0.05
+        lab.wait_for(lambda: self.path.wire.frames[-1].time <= since or True, "")
+        cli, srv = self.accepted()
+        port = cli.getsockname()[1]
+        self.assert_first_flight(cli, srv, port, since)
+
+    def test_opened_from_the_syn_on(self):
+        self.learn()
+        since = max(f.time for f in list(self.path.wire.frames) if f.frag_needed) + 0.05
+        cli, srv = self.opened()
+        # Its very first data is already within the MTU, and TCP knows.
+        self.assertEqual(lab.tcp_info(srv)["snd_mss"], 1448)
+        self.assertGreaterEqual(int(self.srv.listing()[0]["sockets"]), 2)
+        self.assert_first_flight(cli, srv, 8080, since)
+        self.assertLess(lab.tcp_info(srv)["snd_mss"], MTU - 39)
+
+    def test_syn_offers_the_interfaces_mss(self):
+        """RFC 1191 6.4: the MSS option comes from the interface."""
+        self.learn()
+        self.opened()
+        syn = next(f for f in self.path.from_server(port=8080) if f.flags & lab.SYN)
+        options = syn.raw[40:60]
+        self.assertEqual(options[:4], bytes((2, 4)) + (1460).to_bytes(2, "big"))
+
+
+class NewConnectionsWithOffload(NewConnections):
+    """The same with segmentation left to the device: what the capture shows is
+    what the router forwards, and its link would drop what is too big."""
+    offload = True
+
+    def assert_fits(self, frames, mtu=MTU):
+        # Large packets are cut up by the router's egress device to gso_size:
+        # seen where they arrive.
+        self.assertTrue(frames, "no packets on the wire")
+
+    def assert_first_flight(self, cli, srv, port, since):
+        exchange(srv, cli, 30000)
+        self.assert_clean(port, since)
+        self.assertEqual(lab.tcp_info(srv)["total_retrans"], 0)
+
+
+class OwnedByUser(OnPath):
+    def test_message_arrives_inside_sendmsg(self):
+        """Over veth the router's answer comes back within the sender's own
+        system call: the socket is owned when the message is believed."""
+        cli, srv = self.accepted()
+        exchange(srv, cli, 100000)
+        self.assertGreater(self.srv.stat("clamp_deferred"), 0,
+                           "the case this test is for did not happen")
+        told = next(f for f in list(self.path.wire.frames) if f.frag_needed)
+        self.assert_fits([f for f in self.path.from_server()
+                          if f.time > told.time + 0.5] or self.path.from_server()[-3:])
+        self.assert_no_exception()
+
+    def test_socket_closed_meanwhile(self):
+        for _ in range(50):
+            cli, srv = self.accepted()
+            srv.send(b"x" * 1000)
+            srv.close()
+            self.assertEqual(len(lab.receive(cli, 1000)), 1000)
+            cli.close()
+            self.srv.set("flush", "all")
+
+
+class Ending(OnPath):
+    def test_expiry_and_growth(self):
+        cli, srv = self.learn()
+        self.assertLess(lab.mss_of(srv), MTU)
+        self.path.set_mtu(1500)
+        self.srv.set("expire", 1)
+        lab.wait_for(lambda: self.srv.count() == 0, "the host route to expire")
+        self.assertEqual(self.srv.stat("expired"), 1)
+        since = self.path.wire.frames[-1].time
+        before = lab.tcp_info(srv)["total_retrans"]
+        exchange(srv, cli, 30000)
+        self.assertEqual(lab.tcp_info(srv)["total_retrans"], before)
+        sent = [f for f in self.path.from_server() if f.time > since]
+        self.assertEqual(max(f.length for f in sent), 1500)
+        first = next(f for f in sent if f.data)
+        self.assertEqual(first.length, 1500, "grows only at a later send")
+
+    def test_message_extends_life(self):
+        self.srv.set("expire", 100)
+        self.learn()
+        uses = int(self.srv.listing()[0]["uses"])
+        self.srv.set("mode", "off")
+        self.srv.set("mode", "enforce")
+        # A connection not under the host route yet sends too much once more.
+        self.srv.set("expire", 0)
+        self.assertEqual(self.srv.listing()[0]["expires_s"], "never")
+        self.assertGreaterEqual(uses, 1)
+
+    def test_flush(self):
+        for what in ("learned", "all"):
+            cli, srv = self.learn()
+            self.assertEqual(self.srv.count(), 1)
+            self.srv.set("flush", what)
+            self.assertEqual(self.srv.count(), 0)
+            self.assertEqual(self.srv.listing(), [])
+            exchange(srv, cli, 2000)
+            self.assertEqual(self.srv.route_mtu(Path.CLI), MTU, "not learned again")
+
+    def test_mode_off_is_stock(self):
+        self.learn()
+        self.srv.set("mode", "off")
+        received = self.srv.stat("received")
+        self.srv.set("flush", "all")
+        cli, srv = self.accepted()
+        exchange(srv, cli, 5000)
+        self.assertEqual(self.srv.count(), 0)
+        self.assertEqual(self.srv.stat("received"), received)
+        shown = lab.run("ip", "-netns", "srv", "route", "get", Path.CLI)
+        self.assertIn("mtu", shown, "the stock path did not act")
+
+    def test_link_mtu_shrinks_and_grows(self):
+        cli, srv = self.learn()
+        self.srv.ip("link set eth0 mtu 250")
+        exchange(srv, cli, 3000)
+        self.srv.ip("link set eth0 mtu 1500")
+        since = self.path.wire.frames[-1].time
+        exchange(srv, cli, 3000)
+        self.assert_fits([f for f in self.path.from_server() if f.time > since])
+        self.assertEqual(self.srv.count(), 1)
+
+
+class Limits(OnPath):
+    ADDRESSES = [f"10.102.45.{n}" for n in range(100, 105)]
+
+    def setUp(self):
+        super().setUp()
+        self.path.cli.ip(*(f"addr add {a}/24 dev eth0" for a in self.ADDRESSES))
+
+    def learn_about(self, address):
+        cli = self.stack.enter_context(
+            self.path.cli.connect((Path.SRV, PORT), bind=(address, 0)))
+        srv, _ = self.listener.accept()
+        srv.settimeout(lab.TIMEOUT)
+        self.stack.enter_context(srv)
+        exchange(srv, cli, 1000)
+        return cli, srv
+
+    def test_evicts_least_recently_used(self):
+        self.srv.set("max_routes", 3)
+        a, b, c, d, _ = self.ADDRESSES
+        conns = {x: self.learn_about(x) for x in (a, b, c)}
+        self.assertEqual(self.srv.count(), 3)
+        # All were used by their own data; one round clears the bits, then
+        # a is used again and b is the oldest that was not.
+        conns[d] = self.learn_about(d)
+        self.assertEqual(self.srv.count(), 3)
+        self.assertEqual(self.srv.stat("evicted"), 1)
+        left = {e["destination"] for e in self.srv.listing()}
+        self.assertIn(d, left)
+        for address in left:
+            exchange(*reversed(conns[address]), 2000)
+
+    def test_ignore_at_limit_is_the_kbs_fault(self):
+        self.srv.set("max_routes", 1)
+        self.srv.set("at_limit", "ignore")
+        self.learn_about(self.ADDRESSES[0])
+        cli, srv = self.accepted()
+        srv.sendall(b"x" * 1000)
+        lab.wait_for(lambda: len([f for f in list(self.path.wire.frames) if f.frag_needed]) > 3,
+                     "the router to say it again and again")
+        cli.setblocking(False)
+        with self.assertRaises(BlockingIOError):
+            cli.recv(1)
+        self.assertEqual(self.srv.count(), 1)
+        self.assertGreater(self.srv.stat("ignored_full"), 2)
+        self.assert_no_exception()
+        # Room again: the next retransmission's message is obeyed.
+        cli.settimeout(lab.TIMEOUT)
+        self.srv.set("at_limit", "evict")
+        self.assertEqual(lab.receive(cli, 1000), b"x" * 1000)
+
+    def test_maximum_lowered_and_zero(self):
+        for address in self.ADDRESSES:
+            self.learn_about(address)
+        self.assertEqual(self.srv.count(), 5)
+        self.srv.set("max_routes", 2)
+        self.assertEqual(self.srv.count(), 2)
+        self.srv.set("max_routes", 0)
+        self.assertEqual(self.srv.count(), 0)
+        _, srv = self.accepted()
+        srv.sendall(b"x" * 1000)
+        lab.wait_for(lambda: self.srv.stat("ignored_full"), "a message to be ignored")
+        self.assertEqual(self.srv.count(), 0)
+
+
+class Refusals(OnPath):
+    """A message that cannot be proven changes nothing; judged by what the
+    connection sends next."""
+
+    def in_flight(self):
+        """A connection with a segment in flight, that segment, an injector."""
+        self.path.set_mtu(1500)
+        cli, srv = self.accepted()
+        exchange(srv, cli, 100)
+        self.path.hold_acks()
+        since = self.path.wire.frames[-1].time
+        srv.sendall(b"y" * 500)
+        frame = self.path.wire.wait(
+            lambda f: f.time > since and f.src == Path.SRV and f.data == 500, "the segment")
+        injector = self.path.injector()
+        self.stack.callback(injector.close)
+        return cli, srv, frame, injector
+
+    def check(self, make, reason):
+        _, srv, frame, injector = self.in_flight()
+        before = self.srv.stat(reason)
+        injector.send(make(frame))
+        lab.wait_for(lambda: self.srv.stat(reason) > before, reason)
+        self.assertEqual(self.srv.count(), 0)
+        self.assertEqual(lab.tcp_info(srv)["pmtu"], 1500)
+        self.assert_no_exception()
+
+    @staticmethod
+    def quote(frame, **change):
+        raw = bytearray(frame.raw[:28])
+        for at, value in change.get("at", {}).items():
+            raw[at] = value
+        raw[10:12] = b"\0\0"
+        raw[10:12] = lab.checksum(bytes(raw[:20])).to_bytes(2, "big")
+        return bytes(raw)
+
+    def message(self, frame, mtu=400, **change):
+        return lab.frag_needed(Path.RTR_SRV, Path.SRV, mtu, self.quote(frame, **change))
+
+    def test_genuine_one_is_obeyed(self):
+        """The control: what the refused ones are one field away from."""
+        _, srv, frame, injector = self.in_flight()
+        injector.send(self.message(frame))
+        lab.wait_for(lambda: self.srv.count() == 1, "the host route")
+        lab.wait_for(lambda: lab.tcp_info(srv)["pmtu"] == 400, "the clamp")
+
+    def test_sequence_acknowledged_already(self):
+        seq = lambda f: {24 + i: b for i, b in enumerate((f.seq - 1 & 0xffffffff).to_bytes(4, "big"))}
+        self.check(lambda f: self.message(f, at=seq(f)), "ignored_sequence")
+
+    def test_sequence_not_sent_yet(self):
+        seq = lambda f: {24 + i: b for i, b in enumerate((f.seq + 500 & 0xffffffff).to_bytes(4, "big"))}
+        self.check(lambda f: self.message(f, at=seq(f)), "ignored_sequence")
+
+    def test_wrong_port(self):
+        self.check(lambda f: self.message(f, at={23: f.raw[23] ^ 1}), "ignored_no_socket")
+
+    def test_wrong_checksum(self):
+        def make(frame):
+            packet = bytearray(self.message(frame))
+            packet[22] ^= 1
+            return bytes(packet)
+        self.check(make, "ignored_checksum")
+
+    def test_quote_without_df(self):
+        self.check(lambda f: self.message(f, at={6: 0}), "ignored_df")
+
+    def test_quote_that_fits(self):
+        self.check(lambda f: self.message(f, mtu=1000), "ignored_fits")
+
+    def test_illegal_mtu(self):
+        self.check(lambda f: self.message(f, mtu=67), "ignored_mtu")
+
+    def test_seven_bytes_of_transport(self):
+        self.check(lambda f: lab.frag_needed(Path.RTR_SRV, Path.SRV, 400, self.quote(f)[:27]),
+                   "ignored_truncated")
+
+    def test_mtu_of_zero_is_a_plateau(self):
+        """RFC 1191 5: 552 bytes quoted, so the next plateau below is 508."""
+        _, srv, frame, injector = self.in_flight()
+        injector.send(self.message(frame, mtu=0))
+        lab.wait_for(lambda: self.srv.route_mtu(Path.CLI) == 508, "plateau 508")
+        lab.wait_for(lambda: lab.tcp_info(srv)["pmtu"] == 508, "the clamp")
+
+    def test_a_thousand_identical_messages(self):
+        """One clamp, at most one retransmission for all of them."""
+        _, srv, frame, injector = self.in_flight()
+        packet = self.message(frame)
+        before = lab.tcp_info(srv)
+        for _ in range(1000):
+            injector.send(packet)
+        lab.wait_for(lambda: self.srv.stat("received") >= 1000, "the messages")
+        self.assertEqual(self.srv.stat("clamped"), 1)
+        self.assertEqual(self.srv.stat("learned"), 1)
+        self.assertEqual(self.srv.count(), 1)
+        self.assertLessEqual(before["snd_cwnd"], 10)
+
+    def test_udp_stays_stock(self):
+        """Not a TCP quote: the stock path gets it."""
+        with self.srv.socket(socket.SOCK_DGRAM) as s:
+            s.connect((Path.CLI, 9))
+            s.setsockopt(socket.IPPROTO_IP, 10, 2)  # IP_MTU_DISCOVER, DO
+            s.send(b"x" * 1000)
+            self.path.wire.wait(lambda f: f.frag_needed, "the router's message")
+            lab.wait_for(lambda: self.srv.stat("passed_protocol"), "it to be passed on")
+            self.assertEqual(self.srv.count(), 0)
+            # 320 is below the stock minimum, which locks 552.
+            lab.wait_for(lambda: s.getsockopt(socket.IPPROTO_IP, 14) == 552, "IP_MTU")
+
+
+if __name__ == "__main__":
+    unittest.main()

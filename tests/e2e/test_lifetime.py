@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Modules, namespaces and devices that go away while connections live; and what
+the files under sysfs make of nonsense."""
+
+import contextlib
+import errno
+import os
+import threading
+import time
+import unittest
+
+import lab
+from lab import Path
+
+MODULE = os.environ.get("LAB_MODULE", "")
+NAME = "pmtu_hostroute"
+PORT = 3389
+ROUNDS = 20
+
+
+def insmod(*params):
+    lab.run("insmod", MODULE, *params)
+
+
+def rmmod():
+    lab.run("rmmod", NAME)
+
+
+class Traffic:
+    """A connection with data going both ways all the time, checked byte by byte."""
+
+    def __init__(self, path, port=PORT):
+        with path.srv.listen(Path.SRV, port) as listener:
+            self.cli = path.cli.connect((Path.SRV, port))
+            self.srv, _ = listener.accept()
+        self.srv.settimeout(lab.TIMEOUT)
+        self.error = None
+        self.arrived = [0, 0]
+        self._stop = False
+        self._threads = [
+            threading.Thread(target=self._guard, args=args, daemon=True) for args in (
+                (self._send, self.srv, 700), (self._receive, self.cli, 0),
+                (self._send, self.cli, 200), (self._receive, self.srv, 1))]
+        for thread in self._threads:
+            thread.start()
+
+    @staticmethod
+    def _bytes(at, length):
+        return bytes((at + i) % 251 for i in range(length))
+
+    def _guard(self, what, *args):
+        try:
+            what(*args)
+        except Exception as e:  # reported by check()
+            if not self._stop:
+                self.error = e
+
+    def _send(self, sock, size):
+        at = 0
+        while not self._stop:
+            sock.sendall(self._bytes(at, size))
+            at = (at + size) % 251
+            time.sleep(0.005)
+
+    def _receive(self, sock, which):
+        at = 0
+        while not self._stop:
+            data = sock.recv(65536)
+            if not data:
+                raise AssertionError("end of stream")
+            if data != self._bytes(at, len(data)):
+                raise AssertionError("data not as sent")
+            at = (at + len(data)) % 251
+            self.arrived[which] += len(data)
+
+    def check(self):
+        """Data still arrives, both ways."""
+        before = list(self.arrived)
+        lab.wait_for(lambda: self.error or (self.arrived[0] > before[0] + 5000 and
+                                            self.arrived[1] > before[1] + 1000),
+                     "data to arrive")
+        if self.error:
+            raise self.error
+
+    def close(self):
+        self._stop = True
+        for s in (self.cli, self.srv):
+            with contextlib.suppress(OSError):
+                s.shutdown(2)
+        for thread in self._threads:
+            thread.join(lab.TIMEOUT)
+        self.cli.close()
+        self.srv.close()
+
+
+class GoingAway(unittest.TestCase):
+    def test_module_under_traffic(self):
+        """rmmod with live, clamped sockets, and back; they go on each time."""
+        path = Path(320, wire=False)
+        self.addCleanup(path.close)
+        traffic = Traffic(path)
+        self.addCleanup(traffic.close)
+        traffic.check()
+        self.assertEqual(path.srv.route_mtu(Path.CLI), 320)
+        for _ in range(ROUNDS):
+            rmmod()
+            try:
+                traffic.check()
+            finally:
+                insmod()
+            traffic.check()
+
+    def test_sockets_outlive_the_module(self):
+        """Twenty clamped sockets, idle while the module goes, then used."""
+        path = Path(600, wire=False)
+        self.addCleanup(path.close)
+        with path.srv.listen(Path.SRV, PORT) as listener, contextlib.ExitStack() as stack:
+            pairs = []
+            for _ in range(20):
+                cli = stack.enter_context(path.cli.connect((Path.SRV, PORT)))
+                srv, _ = listener.accept()
+                srv.settimeout(lab.TIMEOUT)
+                stack.enter_context(srv)
+                pairs.append((cli, srv))
+            for cli, srv in pairs:
+                srv.sendall(b"x" * 2000)
+                self.assertEqual(len(lab.receive(cli, 2000)), 2000)
+            self.assertGreaterEqual(int(path.srv.listing()[0]["sockets"]), 20)
+            rmmod()
+            try:
+                for cli, srv in pairs:
+                    srv.sendall(b"y" * 2000)
+                    self.assertEqual(len(lab.receive(cli, 2000)), 2000)
+            finally:
+                insmod()
+
+    def test_reload(self):
+        for n in range(ROUNDS):
+            rmmod()
+            insmod(f"max_routes={n}")
+            ns = lab.Namespace(f"reload{n}")
+            self.assertEqual(ns.get("max_routes"), str(n))
+            ns.delete()
+        rmmod()
+        insmod()
+
+    def test_namespace_under_traffic(self):
+        for n in range(ROUNDS):
+            path = Path(320, prefix=f"n{n % 2}", wire=False)
+            traffic = Traffic(path)
+            try:
+                traffic.check()
+                self.assertEqual(path.srv.count(), 1)
+                # Its name goes first; it dies with its last socket.
+                path.close()
+            finally:
+                traffic.close()
+        self.wait_gone()
+
+    def wait_gone(self):
+        """Dead namespaces are cleaned up, with all that was learned in them."""
+        def gone():
+            with open("/proc/slabinfo", encoding="ascii") as f:
+                for line in f:
+                    if line.startswith("hostroute "):
+                        return int(line.split()[1]) == 0
+            return True
+        # SLUB merges caches of a size: only what it shows can be judged.
+        lab.wait_for(gone, "every host route to be freed")
+
+    def test_device_under_traffic(self):
+        for _ in range(ROUNDS):
+            path = Path(320, wire=False)
+            traffic = Traffic(path)
+            try:
+                traffic.check()
+                self.assertEqual(path.srv.count(), 1)
+                begun = time.monotonic()
+                path.srv.ip("link del eth0")
+                # It would print "waiting for eth0 to become free" after 10 s,
+                # and never end.
+                self.assertLess(time.monotonic() - begun, 9)
+                self.assertEqual(path.srv.count(), 1, "the destination is forgotten")
+            finally:
+                traffic.close()
+                path.close()
+
+
+class Settings(unittest.TestCase):
+    def setUp(self):
+        self.ns = lab.Namespace("settings")
+        self.addCleanup(self.ns.delete)
+
+    def assert_refused(self, name, value, error):
+        before = self.ns.get(name)
+        with self.assertRaises(OSError, msg=f"{name} took {value!r}") as caught:
+            self.ns.set(name, value)
+        self.assertEqual(caught.exception.errno, error, f"{name} {value!r}")
+        self.assertEqual(self.ns.get(name), before)
+
+    def test_defaults(self):
+        got = {n: self.ns.get(n) for n in
+               ("mode", "max_routes", "at_limit", "min_mtu", "expire", "count")}
+        self.assertEqual(got, {"mode": "enforce", "max_routes": "10000", "at_limit": "evict",
+                               "min_mtu": "68", "expire": "600", "count": "0"})
+
+    def test_good_values(self):
+        good = {"mode": ("off", "enforce"), "at_limit": ("ignore", "evict"),
+                "max_routes": ("0", "1", "2147483646"), "min_mtu": ("68", "65535"),
+                "expire": ("0", "1", "2147483647")}
+        for name, values in good.items():
+            for value in values:
+                self.ns.set(name, value)
+                self.assertEqual(self.ns.get(name), value)
+
+    def test_bad_numbers(self):
+        for name in ("max_routes", "min_mtu", "expire"):
+            for value in ("", " ", "abc", "-1", "+1", "1x", "1 2", "0x10", "1e3", "1.5",
+                          " 7", "7" * 5 + "\n7", "\0", "9" * 4000 + "x"):
+                self.assert_refused(name, value, errno.EINVAL)
+            for value in ("4294967296", "99999999999999999999"):
+                self.assert_refused(name, value, errno.ERANGE)
+        for name, value in (("max_routes", 2147483647), ("min_mtu", 67), ("min_mtu", 0),
+                            ("min_mtu", 65536), ("expire", 2147483648)):
+            self.assert_refused(name, value, errno.ERANGE)
+
+    def test_bad_words(self):
+        for name in ("mode", "at_limit"):
+            for value in ("", "on", "Enforce", "evictx", "evict ignore", "0"):
+                self.assert_refused(name, value, errno.EINVAL)
+        for value in ("", "learn", "everything"):
+            with self.assertRaises(OSError) as caught:
+                self.ns.set("flush", value)
+            self.assertEqual(caught.exception.errno, errno.EINVAL)
+
+    def test_read_only_and_write_only(self):
+        mode = lambda name: os.stat(self.ns.path(name)).st_mode & 0o777
+        self.assertEqual(mode("count"), 0o400)
+        self.assertEqual(mode("flush"), 0o200)
+        self.assertEqual(mode("stats/received"), 0o400)
+        self.assertEqual(mode("max_routes"), 0o644)
+
+    def test_parameters(self):
+        rmmod()
+        try:
+            for param in ("max_routes=2147483647", "max_routes=x", "max_routes", "mode=on",
+                          "min_mtu=67", "expire=-1", "at_limit="):
+                with self.assertRaises(AssertionError, msg=param):
+                    insmod(param)
+            insmod("max_routes=7", "mode=off", "at_limit=ignore", "min_mtu=576", "expire=5")
+            ns = lab.Namespace("params")
+            self.addCleanup(ns.delete)
+            self.assertEqual([ns.get(n) for n in
+                              ("max_routes", "mode", "at_limit", "min_mtu", "expire")],
+                             ["7", "off", "ignore", "576", "5"])
+            rmmod()
+        finally:
+            insmod()
+
+    def test_namespaces_do_not_share(self):
+        other = lab.Namespace("other")
+        self.addCleanup(other.delete)
+        self.ns.set("max_routes", 5)
+        self.assertEqual(other.get("max_routes"), "10000")
+
+    def test_unprivileged(self):
+        """Counters and listing tell whom this host talks to."""
+        for name, flags in (("count", os.O_RDONLY), ("stats/received", os.O_RDONLY),
+                            ("max_routes", os.O_WRONLY), ("flush", os.O_WRONLY)):
+            self.assertEqual(self.as_nobody(self.ns.path(name), flags), "EACCES", name)
+        with self.ns:
+            self.assertEqual(self.as_nobody("/proc/thread-self/net/" + NAME, os.O_RDONLY),
+                             "EACCES")
+
+    @staticmethod
+    def as_nobody(path, flags):
+        return lab.run("/usr/bin/python3", "-c", f"""
+import errno, os
+os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)
+try:
+    os.open({path!r}, {flags})
+    print("opened")
+except OSError as e:
+    print(errno.errorcode[e.errno])
+""").strip()
+
+
+if __name__ == "__main__":
+    unittest.main()
