@@ -310,7 +310,7 @@ class Capture:
     def __init__(self, ns, dev):
         self.frames = []
         self._socket = ns.socket(socket.SOCK_RAW, socket.AF_PACKET, socket.htons(3))
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUFFORCE, 1 << 25)
+        self._socket.setsockopt(socket.SOL_SOCKET, 33, 1 << 25)  # SO_RCVBUFFORCE
         self._socket.bind((dev, 3))
         self._socket.setblocking(False)
         self._wake = os.pipe()
@@ -371,9 +371,23 @@ class Path:
     RTR_SRV, RTR_CLI = "10.102.1.1", "10.102.45.1"
 
     def __init__(self, mtu=320, prefix="", offload=False, wire=True):
-        self.srv = Namespace(prefix + "srv")
-        self.rtr = Namespace(prefix + "rtr")
-        self.cli = Namespace(prefix + "cli")
+        self.wire = None
+        self._namespaces = []
+        try:
+            self._build(mtu, prefix, offload)
+            if wire:
+                self.wire = Capture(self.rtr, "toserver")
+        except BaseException:
+            self.close()
+            raise
+
+    def _namespace(self, name):
+        self._namespaces.append(Namespace(name))
+        return self._namespaces[-1]
+
+    def _build(self, mtu, prefix, offload):
+        self.srv, self.rtr, self.cli = (
+            self._namespace(prefix + name) for name in ("srv", "rtr", "cli"))
         veth(self.srv, "eth0", self.rtr, "toserver", offload=offload)
         veth(self.rtr, "toclient", self.cli, "eth0", mtu_a=mtu, offload=offload)
         self.srv.ip(f"addr add {self.SRV}/24 dev eth0",
@@ -384,7 +398,6 @@ class Path:
                     f"route add default via {self.RTR_CLI}")
         self.rtr.sysctl(ip_forward=1, icmp_ratelimit=0, icmp_msgs_per_sec=100000,
                         icmp_msgs_burst=100000)
-        self.wire = Capture(self.rtr, "toserver") if wire else None
 
     def set_mtu(self, mtu):
         self.rtr.ip(f"link set toclient mtu {mtu}")
@@ -405,6 +418,6 @@ class Path:
     def close(self):
         if self.wire:
             self.wire.stop()
-        for ns in (self.srv, self.rtr, self.cli):
+        for ns in self._namespaces:
             with contextlib.suppress(AssertionError, OSError):
                 ns.delete()
