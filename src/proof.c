@@ -23,20 +23,34 @@ static u32 oldest_in_flight(const struct tcp_sock *tp)
 	return req ? tcp_rsk(req)->snt_isn : READ_ONCE(tp->snd_una);
 }
 
-/* RFC 5927 4.1: snd_una <= seq < snd_nxt. The stock path takes snd_nxt too,
- * which nothing in flight carries.
+/*
+ * RFC 5927 4.1: snd_una <= seq < snd_nxt. The stock path takes snd_nxt as well,
+ * which nothing in flight carries, with one exception: TCP advances snd_nxt
+ * after it has handed a segment to IP. A router on this very host (containers,
+ * tunnels) answers before that, within the system call that sends. Then a
+ * process owns the socket and has data queued at snd_nxt.
  */
+static bool in_flight(const struct sock *sk, u32 seq)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	u32 next = READ_ONCE(tp->snd_nxt);
+
+	if (before(seq, oldest_in_flight(tp)))
+		return false;
+	if (before(seq, next))
+		return true;
+	return seq == next && sock_owned_by_user(sk) &&
+	       before(next, READ_ONCE(tp->write_seq));
+}
+
 static enum hostroute_outcome check_socket(const struct sock *sk,
 					   const struct hostroute_msg *msg)
 {
-	const struct tcp_sock *tp = tcp_sk(sk);
-
 	if ((1 << sk->sk_state) & (TCPF_LISTEN | TCPF_CLOSE))
 		return HOSTROUTE_IGNORED_STATE;
 	if (msg->ttl < READ_ONCE(inet_sk(sk)->min_ttl))
 		return HOSTROUTE_IGNORED_TTL;
-	if (before(msg->seq, oldest_in_flight(tp)) ||
-	    !before(msg->seq, tp->snd_nxt))
+	if (!in_flight(sk, msg->seq))
 		return HOSTROUTE_IGNORED_SEQUENCE;
 	return HOSTROUTE_CONTINUE;
 }

@@ -123,8 +123,8 @@ class Play:
 
     def frames(self):
         """Of the conversation, on the server's link."""
-        return [f for f in self.path.wire.frames
-                if f.frag_needed or CLIENT_PORT in (f.sport, f.dport)]
+        return [f for f in self.path.wire.frames if CLIENT_PORT in (f.sport, f.dport) or
+                f.frag_needed and f.quote[22:24] == CLIENT_PORT.to_bytes(2, "big")]
 
     def end(self, pcap):
         lab.write_pcap(OUT / f"{pcap}-server-link.pcap", self.path.wire.stop())
