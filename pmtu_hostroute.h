@@ -208,6 +208,7 @@ struct hostroute_limits {
 };
 
 struct hostroute_table {
+	/* Guards what the table at the top of pmtu_hostroute.c says. */
 	spinlock_t			lock;
 	struct rhashtable		hash;
 	struct xarray			ids;
@@ -356,7 +357,8 @@ struct hostroute_net {
 	bool				output_on;
 	bool				output_dying;
 	struct device			*dev;
-	spinlock_t			clamp_lock;	/* clamps, clamp_count */
+	/* clamps, clamp_count */
+	spinlock_t			clamp_lock;
 	unsigned int			clamp_count;
 	DECLARE_HASHTABLE(clamps, HOSTROUTE_CLAMP_BITS);
 };

@@ -16,7 +16,7 @@
 /* 6.4: dst references became an rcuref. */
 static inline unsigned int hostroute_compat_dst_refs(const struct dst_entry *dst)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+#if KERNEL_VERSION(6, 4, 0) <= LINUX_VERSION_CODE
 	return rcuref_read((rcuref_t *)&dst->__rcuref);
 #else
 	return atomic_read(&dst->__refcnt);
@@ -24,18 +24,27 @@ static inline unsigned int hostroute_compat_dst_refs(const struct dst_entry *dst
 }
 
 /* 6.4: class callbacks got a const device. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+#if KERNEL_VERSION(6, 4, 0) <= LINUX_VERSION_CODE
 #define HOSTROUTE_COMPAT_CLASS_DEV	const struct device
 #else
 #define HOSTROUTE_COMPAT_CLASS_DEV	struct device
 #endif
 
-/* 6.17: only the namespace's own hash is looked in. */
+/* By 7.2 a class names its namespace by a struct ns_common, before by the
+ * struct net itself: the function of the field's type is picked.
+ */
+#define HOSTROUTE_COMPAT_CLASS_NAMESPACE(by_net, by_common)		\
+	__builtin_choose_expr(						\
+		__builtin_types_compatible_p(typeof_member(struct class, namespace), \
+					     typeof(by_common) *),	\
+		by_common, by_net)
+
+/* 6.18: only the namespace's own hash is looked in. */
 static inline struct sock *
 hostroute_compat_lookup_established(const struct net *net, __be32 saddr,
 				    __be16 sport, __be32 daddr, u16 hnum, int dif)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+#if KERNEL_VERSION(6, 18, 0) <= LINUX_VERSION_CODE
 	return __inet_lookup_established(net, saddr, sport, daddr, hnum, dif, 0);
 #else
 	return __inet_lookup_established((struct net *)net,

@@ -14,7 +14,8 @@ static const struct {
 	const char *name;
 	enum verdict verdict;
 } outcomes[] = {
-#define X(symbol, name, verdict) [HOSTROUTE_##symbol] = { name, verdict },
+#define X(symbol, name, verdict)		\
+	[HOSTROUTE_##symbol] = { name, verdict },
 	HOSTROUTE_OUTCOMES(X)
 #undef X
 };

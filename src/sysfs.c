@@ -45,7 +45,7 @@ static const char * const at_limit_words[] = {
  * @min:	smallest number
  * @max:	largest number
  * @initial:	what new namespaces start with
- * @current_of:	where a namespace keeps it
+ * @at:	offset of the u32 where a namespace keeps it
  * @apply:	sets it there; process context
  */
 struct setting {
@@ -53,21 +53,16 @@ struct setting {
 	u32 min;
 	u32 max;
 	u32 *initial;
-	u32 *(*current_of)(struct hostroute_net *hn);
+	size_t at;
 	void (*apply)(struct hostroute_net *hn, u32 value);
 };
 
-#define CURRENT(name, field)						\
-static u32 *name##_of(struct hostroute_net *hn)				\
-{									\
-	return &hn->field;						\
-}
+#define AT(member)	offsetof(struct hostroute_net, member)
 
-CURRENT(mode, mode)
-CURRENT(max_routes, table.limits.max_routes)
-CURRENT(min_mtu, table.limits.min_mtu)
-CURRENT(expire, table.limits.expire)
-CURRENT(at_limit, table.limits.at_limit)
+static u32 *current_value(const struct setting *setting, struct hostroute_net *hn)
+{
+	return (u32 *)((char *)hn + setting->at);
+}
 
 static void apply_mode(struct hostroute_net *hn, u32 value)
 {
@@ -106,14 +101,14 @@ static void apply_at_limit(struct hostroute_net *hn, u32 value)
 static const struct setting mode_setting = {
 	.words = mode_words,
 	.initial = &hostroute_default_mode,
-	.current_of = mode_of,
+	.at = AT(mode),
 	.apply = apply_mode,
 };
 
 static const struct setting max_routes_setting = {
 	.max = HOSTROUTE_MAX_ROUTES_MAX,
 	.initial = &hostroute_default_limits.max_routes,
-	.current_of = max_routes_of,
+	.at = AT(table.limits.max_routes),
 	.apply = apply_max_routes,
 };
 
@@ -121,21 +116,21 @@ static const struct setting min_mtu_setting = {
 	.min = HOSTROUTE_MTU_MIN,
 	.max = HOSTROUTE_MTU_MAX,
 	.initial = &hostroute_default_limits.min_mtu,
-	.current_of = min_mtu_of,
+	.at = AT(table.limits.min_mtu),
 	.apply = apply_min_mtu,
 };
 
 static const struct setting expire_setting = {
 	.max = HOSTROUTE_EXPIRE_MAX,
 	.initial = &hostroute_default_limits.expire,
-	.current_of = expire_of,
+	.at = AT(table.limits.expire),
 	.apply = apply_expire,
 };
 
 static const struct setting at_limit_setting = {
 	.words = at_limit_words,
 	.initial = &hostroute_default_limits.at_limit,
-	.current_of = at_limit_of,
+	.at = AT(table.limits.at_limit),
 	.apply = apply_at_limit,
 };
 
@@ -237,7 +232,7 @@ static ssize_t setting_show(struct device *dev, struct device_attribute *attr,
 	const struct setting *setting =
 		container_of(attr, struct setting_attr, attr)->setting;
 
-	return print(setting, buf, READ_ONCE(*setting->current_of(hn_of(dev))));
+	return print(setting, buf, READ_ONCE(*current_value(setting, hn_of(dev))));
 }
 
 static ssize_t setting_store(struct device *dev, struct device_attribute *attr,
@@ -279,7 +274,7 @@ static ssize_t count_show(struct device *dev, struct device_attribute *attr,
 	return sysfs_emit(buf, "%u\n", hostroute_table_count(&hn->table));
 }
 
-static DEVICE_ATTR(count, 0400, count_show, NULL);
+static DEVICE_ATTR_ADMIN_RO(count);
 
 static ssize_t flush_store(struct device *dev, struct device_attribute *attr,
 			   const char *buf, size_t len)
@@ -295,7 +290,7 @@ static ssize_t flush_store(struct device *dev, struct device_attribute *attr,
 	return len;
 }
 
-static DEVICE_ATTR(flush, 0200, NULL, flush_store);
+static DEVICE_ATTR_WO(flush);
 
 static struct attribute *main_attrs[] = {
 	&mode_attr.attr.attr,
@@ -363,11 +358,22 @@ static const struct attribute_group *groups[] = {
 
 /* ---- the class ---------------------------------------------------------------------- */
 
-static const void *class_namespace(HOSTROUTE_COMPAT_CLASS_DEV *dev)
+static const struct net *net_of(HOSTROUTE_COMPAT_CLASS_DEV *dev)
 {
 	const struct hostroute_net *hn = dev_get_drvdata(dev);
 
 	return hn->net;
+}
+
+static __maybe_unused const void *by_net(HOSTROUTE_COMPAT_CLASS_DEV *dev)
+{
+	return net_of(dev);
+}
+
+static __maybe_unused const struct ns_common *
+by_common(HOSTROUTE_COMPAT_CLASS_DEV *dev)
+{
+	return &net_of(dev)->ns;
 }
 
 static void class_ownership(HOSTROUTE_COMPAT_CLASS_DEV *dev, kuid_t *uid,
@@ -392,7 +398,7 @@ static struct class hostroute_class = {
 	.name = HOSTROUTE_NAME,
 	.dev_release = device_release,
 	.ns_type = &net_ns_type_operations,
-	.namespace = class_namespace,
+	.namespace = HOSTROUTE_COMPAT_CLASS_NAMESPACE(by_net, by_common),
 	.get_ownership = class_ownership,
 };
 

@@ -47,15 +47,26 @@ def wait_for(condition, what, timeout=None):
         time.sleep(0.01)
 
 
+def _checked(result, what):
+    if result:
+        error = ctypes.get_errno()
+        raise OSError(error, f"{what}: {os.strerror(error)}")
+
+
 class Namespace:
-    """A network namespace of the lab's own, a context to be in it."""
+    """A network namespace of the lab's own, a context to be in it. It has no
+    name for "ip netns", and lives as long as this object and its sockets: to
+    make one starts no program, which a kernel full of checks is slow at."""
 
     def __init__(self, name):
         self.name = name
         self._mounted = None
-        run("ip", "netns", "add", name)
-        self._fd = os.open(f"/run/netns/{name}", os.O_RDONLY)
-        self.ip("link set lo up")
+        try:
+            _checked(_libc.unshare(_CLONE_NEWNET), "unshare")
+            self._fd = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        finally:
+            self._set(_home)
+        self.file = f"/proc/{os.getpid()}/fd/{self._fd}"
 
     def __enter__(self):
         self._set(self._fd)
@@ -66,12 +77,15 @@ class Namespace:
 
     @staticmethod
     def _set(fd):
-        if _libc.setns(fd, _CLONE_NEWNET):
-            raise OSError(ctypes.get_errno(), "setns")
+        _checked(_libc.setns(fd, _CLONE_NEWNET), "setns")
+
+    def run(self, *command, **kwargs):
+        with self:
+            return run(*command, **kwargs)
 
     def ip(self, *lines):
         """Each line is what would follow "ip" on a command line."""
-        run("ip", "-netns", self.name, "-batch", "-", input="\n".join(lines) + "\n")
+        self.run("ip", "-batch", "-", input="\n".join(lines) + "\n")
 
     def sysctl(self, **values):
         with self:
@@ -82,10 +96,9 @@ class Namespace:
 
     def delete(self):
         if self._mounted:
-            run("umount", "-l", self._mounted)
+            _checked(_libc.umount2(self._mounted.encode(), 2), "umount")  # MNT_DETACH
             self._mounted = None
         os.close(self._fd)
-        run("ip", "netns", "del", self.name)
 
     # The module's files. sysfs shows the namespace it was mounted in.
 
@@ -94,7 +107,7 @@ class Namespace:
             where = f"/run/lab-sysfs-{self.name}"
             os.makedirs(where, exist_ok=True)
             with self:
-                run("mount", "-t", "sysfs", "none", where)
+                _checked(_libc.mount(b"none", where.encode(), b"sysfs", 0, None), "mount")
             self._mounted = where
         return f"{self._mounted}/class/pmtu_hostroute/ipv4/{name}"
 
@@ -157,16 +170,17 @@ class Namespace:
         return s
 
 
-def veth(a, a_dev, b, b_dev, mtu_a=1500, mtu_b=1500, offload=False):
-    """A cable between two namespaces. Without offload the wire carries what a
-    real one would: segments of their real size, with their checksums."""
-    a.ip(f"link add {a_dev} mtu {mtu_a} type veth peer name {b_dev} mtu {mtu_b} netns {b.name}")
-    if not offload:
-        for ns, dev in ((a, a_dev), (b, b_dev)):
-            with ns:
-                _no_offload(dev)
-    a.ip(f"link set {a_dev} up")
-    b.ip(f"link set {b_dev} up")
+def veth(dev, peer, peer_dev, mtu=1500, peer_mtu=1500):
+    """Lines for ip(): a cable to another namespace."""
+    return (f"link add {dev} mtu {mtu} type veth peer name {peer_dev} mtu {peer_mtu} "
+            f"netns {peer.file}", f"link set {dev} up")
+
+
+def no_offload(ns, dev):
+    """The wire then carries what a real one would: segments of their real size,
+    with their checksums."""
+    with ns:
+        _no_offload(dev)
 
 
 def _no_offload(dev):
@@ -388,14 +402,21 @@ class Path:
     def _build(self, mtu, prefix, offload):
         self.srv, self.rtr, self.cli = (
             self._namespace(prefix + name) for name in ("srv", "rtr", "cli"))
-        veth(self.srv, "eth0", self.rtr, "toserver", offload=offload)
-        veth(self.rtr, "toclient", self.cli, "eth0", mtu_a=mtu, offload=offload)
-        self.srv.ip(f"addr add {self.SRV}/24 dev eth0",
-                    f"route add default via {self.RTR_SRV}")
-        self.rtr.ip(f"addr add {self.RTR_SRV}/24 dev toserver",
+        self.rtr.ip("link set lo up",
+                    *veth("toserver", self.srv, "eth0"),
+                    *veth("toclient", self.cli, "eth0", mtu=mtu),
+                    f"addr add {self.RTR_SRV}/24 dev toserver",
                     f"addr add {self.RTR_CLI}/24 dev toclient")
-        self.cli.ip(f"addr add {self.CLI}/24 dev eth0",
-                    f"route add default via {self.RTR_CLI}")
+        # What the client sends fits; the MSS it offers is that of its own link.
+        for ns, address, router in ((self.srv, self.SRV, self.RTR_SRV),
+                                    (self.cli, self.CLI,
+                                     f"{self.RTR_CLI} mtu {mtu} advmss 1460")):
+            ns.ip("link set lo up", "link set eth0 up", f"addr add {address}/24 dev eth0",
+                  f"route add default via {router}")
+        if not offload:
+            for ns, dev in ((self.srv, "eth0"), (self.rtr, "toserver"),
+                            (self.rtr, "toclient"), (self.cli, "eth0")):
+                no_offload(ns, dev)
         self.rtr.sysctl(ip_forward=1, icmp_ratelimit=0, icmp_msgs_per_sec=100000,
                         icmp_msgs_burst=100000)
 

@@ -48,6 +48,11 @@ class Lines(unittest.TestResult):
         super().addSkip(test, reason)
         self._say("skip", test, ": " + reason)
 
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err:
+            self._failed(subtest, err)
+
     def addExpectedFailure(self, test, err):
         self._failed(test, err)
 
