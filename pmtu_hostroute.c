@@ -43,7 +43,8 @@
  *   clone: its dst->ops               before it is published;  nothing
  *                                     all_lock when disowned
  *   clone: RTAX_MTU, obsolete         table->lock, all_lock    nothing (one word)
- *   hostroute_net: clamps, count      clamp_lock               clamp_lock
+ *   hostroute_net: clamps, count,     clamp_lock               clamp_lock
+ *     list
  *   hostroute_net: output_on, dying   output_lock (mutex)      READ_ONCE()
  *   hostroute_net: mode               nothing (one word)       READ_ONCE()
  *   sk->sk_dst_cache                  who owns the socket      RCU
@@ -57,10 +58,11 @@
  *     freed by RCU after the last.
  *   clone: a reference of the set's while in it, one of each socket and packet;
  *     freed with its dst_entry, by RCU after the last.
- *   waiting clamp: holds its socket; all have run before a namespace goes.
+ *   waiting clamp: holds its socket; dropped when its namespace goes (a user's
+ *     socket keeps its namespace, so that there is none then).
  *   device going: clones of it are moved to the blackhole device.
- *   namespace, module going: hooks first, then waiting clamps, routes, and last
- *     the clones that sockets still hold, which become plain obsolete routes.
+ *   namespace, module going: hooks first, then waiting clamps, then the clones
+ *     that sockets still hold, which become plain obsolete routes, then routes.
  */
 #include "pmtu_hostroute.h"
 
@@ -71,6 +73,7 @@
 #include <linux/percpu.h>
 #include <net/icmp.h>
 #include <net/ip.h>
+#include <net/l3mdev.h>
 #include <net/netns/generic.h>
 
 /* After filter (0) and NAT (100), so that an administrator's rules have been
@@ -111,29 +114,38 @@ static void count_mib(struct net *net, enum hostroute_outcome outcome)
 	}
 }
 
-static unsigned int input_hook(void *priv, struct sk_buff *skb,
-			       const struct nf_hook_state *state)
+static unsigned int handle(struct hostroute_net *hn, struct sk_buff *skb)
 {
-	struct hostroute_net *hn = priv;
 	enum hostroute_outcome outcome;
 	struct hostroute_msg msg;
 	unsigned int verdict;
-
-	if (!hostroute_icmp_is_frag_needed(skb) ||
-	    READ_ONCE(hn->mode) == HOSTROUTE_MODE_OFF)
-		return NF_ACCEPT;
 
 	hostroute_stats_inc(hn->stats, HOSTROUTE_RECEIVED);
 	outcome = hostroute_icmp_parse(skb, &msg);
 	if (outcome == HOSTROUTE_CONTINUE)
 		outcome = hostroute_proof_tcp(hn, skb, &msg);
 	hostroute_stats_inc(hn->stats, outcome);
-	if (outcome == HOSTROUTE_LEARNED)
-		hostroute_net_changed(hn);
 
 	verdict = hostroute_stats_verdict(outcome);
 	if (verdict == NF_DROP)
 		count_mib(hn->net, outcome);
+	return verdict;
+}
+
+static unsigned int input_hook(void *priv, struct sk_buff *skb,
+			       const struct nf_hook_state *state)
+{
+	struct hostroute_net *hn = priv;
+	unsigned int verdict;
+
+	if (!hostroute_icmp_is_frag_needed(skb) ||
+	    READ_ONCE(hn->mode) == HOSTROUTE_MODE_OFF)
+		return NF_ACCEPT;
+
+	/* A packet that NFQUEUE held comes here in process context. */
+	local_bh_disable();
+	verdict = handle(hn, skb);
+	local_bh_enable();
 	return verdict;
 }
 
@@ -186,7 +198,78 @@ void hostroute_net_changed(struct hostroute_net *hn)
 		queue_delayed_work(hostroute_wq, &hn->sweep, 0);
 }
 
+/**
+ * hostroute_net_find - the host route that applies to a stock route
+ * @hn:		the namespace
+ * @dst:	the route that the kernel chose
+ * @daddr:	for this destination
+ *
+ * Context: RCU. Return: NULL if there is none, it has expired, or @dst is of a
+ * kind that is left alone.
+ */
+struct hostroute *hostroute_net_find(struct hostroute_net *hn,
+				     const struct dst_entry *dst, __be32 daddr)
+{
+	struct hostroute_key key = { .daddr = daddr };
+	struct hostroute *route;
+
+	if (!hostroute_route_clonable(dst))
+		return NULL;
+	key.l3mdev = l3mdev_master_ifindex_rcu(dst->dev);
+	route = hostroute_table_find(&hn->table, &key);
+	if (!route || hostroute_table_expired(&hn->table, route, hostroute_now()))
+		return NULL;
+	return route;
+}
+
+/**
+ * hostroute_net_learn - have a claim learned, and what follows from it seen to
+ * @hn:		the namespace
+ * @claim:	a claim that was believed
+ *
+ * Context: any but hardirq. Return: as hostroute_table_learn().
+ */
+enum hostroute_outcome hostroute_net_learn(struct hostroute_net *hn,
+					   const struct hostroute_claim *claim)
+{
+	enum hostroute_outcome outcome;
+
+	outcome = hostroute_table_learn(&hn->table, claim);
+	if (outcome == HOSTROUTE_LEARNED)
+		hostroute_net_changed(hn);
+	return outcome;
+}
+
 /* ---- namespaces ---------------------------------------------------------------------- */
+
+/*
+ * The end of a namespace, or of the module in it: three steps with a grace
+ * period before each.
+ *
+ * 1. The hooks are gone, and all that were running have ended. Waiting clamps
+ *    are the last that could make clones. Sockets leave theirs.
+ */
+static void net_retire(struct hostroute_net *hn)
+{
+	hostroute_socket_net_exit(hn);
+	hostroute_route_retire(hn->net);
+}
+
+/* 2. No packet is on its way on a clone. */
+static void net_disown(struct hostroute_net *hn)
+{
+	hostroute_route_disown(hn->net);
+}
+
+/* 3. Nobody is inside clone_update_pmtu(), so nobody learns or queues work. */
+static void net_release(struct hostroute_net *hn)
+{
+	cancel_delayed_work_sync(&hn->sweep);
+	cancel_work_sync(&hn->output_work);
+	hostroute_proc_net_exit(hn);
+	hostroute_table_exit(&hn->table);
+	free_percpu(hn->stats);
+}
 
 static int __net_init net_init(struct net *net)
 {
@@ -195,10 +278,9 @@ static int __net_init net_init(struct net *net)
 
 	hn->net = net;
 	hn->mode = READ_ONCE(hostroute_default_mode);
-	spin_lock_init(&hn->clamp_lock);
-	hash_init(hn->clamps);
 	INIT_DELAYED_WORK(&hn->sweep, sweep);
 	hostroute_output_init(hn);
+	hostroute_socket_net_init(hn);
 
 	hn->stats = alloc_percpu(struct hostroute_stats);
 	if (!hn->stats)
@@ -222,9 +304,14 @@ static int __net_init net_init(struct net *net)
 
 err_hook:
 	nf_unregister_net_hook(net, &hn->input_ops);
-	hostroute_socket_flush();
-	cancel_delayed_work_sync(&hn->sweep);
 	hostroute_output_exit(hn);
+	synchronize_rcu();
+	net_retire(hn);
+	synchronize_rcu();
+	net_disown(hn);
+	synchronize_rcu();
+	net_release(hn);
+	return err;
 err_proc:
 	hostroute_proc_net_exit(hn);
 err_table:
@@ -250,27 +337,14 @@ static void __net_exit net_exit_batch(struct list_head *nets)
 {
 	struct net *net;
 
-	/* Clamps still waiting may learn from their sockets' own reports, and
-	 * those are the last to make clones.
-	 */
-	hostroute_socket_flush();
-	list_for_each_entry(net, nets, exit_list) {
-		struct hostroute_net *hn = hostroute_net(net);
-
-		hostroute_proc_net_exit(hn);
-		cancel_delayed_work_sync(&hn->sweep);
-		cancel_work_sync(&hn->output_work);
-		hostroute_route_disown(net);
-	}
-	/* Nobody is inside clone_update_pmtu() with one of these tables. */
-	synchronize_rcu_tasks();
+	list_for_each_entry(net, nets, exit_list)
+		net_retire(hostroute_net(net));
 	synchronize_rcu();
-	list_for_each_entry(net, nets, exit_list) {
-		struct hostroute_net *hn = hostroute_net(net);
-
-		hostroute_table_exit(&hn->table);
-		free_percpu(hn->stats);
-	}
+	list_for_each_entry(net, nets, exit_list)
+		net_disown(hostroute_net(net));
+	synchronize_rcu();
+	list_for_each_entry(net, nets, exit_list)
+		net_release(hostroute_net(net));
 }
 
 static struct pernet_operations net_ops = {
@@ -307,12 +381,9 @@ static int __init hostroute_init(void)
 	hostroute_wq = alloc_workqueue(HOSTROUTE_NAME, WQ_UNBOUND, 0);
 	if (!hostroute_wq)
 		return -ENOMEM;
-	err = hostroute_socket_init();
-	if (err)
-		goto err_wq;
 	err = hostroute_table_slab_init();
 	if (err)
-		goto err_socket;
+		goto err_wq;
 	err = hostroute_route_init();
 	if (err)
 		goto err_slab;
@@ -334,8 +405,6 @@ err_notifier:
 	hostroute_route_exit();
 err_slab:
 	hostroute_table_slab_exit();
-err_socket:
-	hostroute_socket_exit();
 err_wq:
 	destroy_workqueue(hostroute_wq);
 	return err;
@@ -348,7 +417,6 @@ static void __exit hostroute_exit(void)
 	unregister_netdevice_notifier(&device_notifier);
 	hostroute_route_exit();
 	hostroute_table_slab_exit();
-	hostroute_socket_exit();
 	destroy_workqueue(hostroute_wq);
 }
 

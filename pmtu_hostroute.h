@@ -304,17 +304,16 @@ void hostroute_route_drop_all(struct hostroute_table *table);
 unsigned int hostroute_route_sockets(const struct hostroute *route);
 void hostroute_route_device_gone(const struct net_device *dev);
 void hostroute_route_device_mtu(const struct net_device *dev);
+void hostroute_route_retire(const struct net *net);
 void hostroute_route_disown(const struct net *net);
 
 /* ---- socket: sockets under their host route ------------------------------- */
 
 struct hostroute_net;
 
-int hostroute_socket_init(void);
-void hostroute_socket_exit(void);
-void hostroute_socket_clamp_owned_or_now(struct hostroute_net *hn,
-					 struct sock *sk);
-void hostroute_socket_flush(void);
+void hostroute_socket_net_init(struct hostroute_net *hn);
+void hostroute_socket_net_exit(struct hostroute_net *hn);
+void hostroute_socket_clamp(struct hostroute_net *hn, struct sock *sk);
 
 /* ---- proof: who can prove a message? -------------------------------------- */
 
@@ -357,10 +356,13 @@ struct hostroute_net {
 	bool				output_on;
 	bool				output_dying;
 	struct device			*dev;
-	/* clamps, clamp_count */
+	/* clamps, clamp_list, clamp_count */
 	spinlock_t			clamp_lock;
 	unsigned int			clamp_count;
+	struct list_head		clamp_list;
 	DECLARE_HASHTABLE(clamps, HOSTROUTE_CLAMP_BITS);
+	struct delayed_work		clamp_work;
+	unsigned long			clamp_delay;	/* jiffies; clamp_work's own */
 };
 
 extern struct hostroute_limits hostroute_default_limits;
@@ -368,6 +370,10 @@ extern u32 hostroute_default_mode;
 extern struct workqueue_struct *hostroute_wq;
 
 struct hostroute_net *hostroute_net(const struct net *net);
+struct hostroute *hostroute_net_find(struct hostroute_net *hn,
+				     const struct dst_entry *dst, __be32 daddr);
+enum hostroute_outcome hostroute_net_learn(struct hostroute_net *hn,
+					   const struct hostroute_claim *claim);
 void hostroute_net_changed(struct hostroute_net *hn);
 void hostroute_net_resweep(struct hostroute_net *hn);
 

@@ -15,7 +15,6 @@
 #include <linux/netfilter_ipv4.h>
 #include <linux/tcp.h>
 #include <net/ip.h>
-#include <net/l3mdev.h>
 #include <net/tcp.h>
 
 /* Bytes of the largest packet that @skb becomes on the wire. */
@@ -93,23 +92,6 @@ static bool socket_is_ours(const struct sock *sk, const struct sk_buff *skb)
 	       rcu_access_pointer(sk->sk_dst_cache) == skb_dst(skb);
 }
 
-/* The host route for a packet that is not under one. Under RCU. */
-static struct hostroute *find_route(struct hostroute_net *hn,
-				    const struct sk_buff *skb)
-{
-	const struct dst_entry *dst = skb_dst(skb);
-	struct hostroute_key key = { .daddr = ip_hdr(skb)->daddr };
-	struct hostroute *route;
-
-	if (!hostroute_route_clonable(dst))
-		return NULL;
-	key.l3mdev = l3mdev_master_ifindex_rcu(dst->dev);
-	route = hostroute_table_find(&hn->table, &key);
-	if (!route || hostroute_table_expired(&hn->table, route, hostroute_now()))
-		return NULL;
-	return route;
-}
-
 static bool enter(struct hostroute_net *hn, struct hostroute *route,
 		  struct sock *sk, struct sk_buff *skb)
 {
@@ -151,7 +133,7 @@ static unsigned int output_hook(void *priv, struct sk_buff *skb,
 	} else {
 		if (len <= READ_ONCE(hn->table.smallest_mtu) && !th->syn)
 			return NF_ACCEPT;
-		route = find_route(hn, skb);
+		route = hostroute_net_find(hn, skb_dst(skb), ip_hdr(skb)->daddr);
 		if (!route)
 			return NF_ACCEPT;
 		hostroute_mark_used(route);
@@ -206,8 +188,8 @@ static void output_work(struct work_struct *work)
  */
 void hostroute_output_update(struct hostroute_net *hn)
 {
-	if (wanted(hn) != READ_ONCE(hn->output_on))
-		queue_work(hostroute_wq, &hn->output_work);
+	/* Whatever output_on says: it may be about to change. */
+	queue_work(hostroute_wq, &hn->output_work);
 }
 
 void hostroute_output_init(struct hostroute_net *hn)

@@ -94,7 +94,7 @@ static enum hostroute_outcome believe(struct hostroute_net *hn, struct sock *sk,
 	if (!claim.mtu)
 		claim.mtu = hostroute_icmp_plateau(msg, dst_mtu(dst));
 
-	outcome = hostroute_table_learn(&hn->table, &claim);
+	outcome = hostroute_net_learn(hn, &claim);
 	switch (outcome) {
 	case HOSTROUTE_LEARNED:
 	case HOSTROUTE_LOWERED:
@@ -103,7 +103,7 @@ static enum hostroute_outcome believe(struct hostroute_net *hn, struct sock *sk,
 		/* Whatever this message adds, the segment it quotes was lost:
 		 * its socket may not be under the host route yet.
 		 */
-		hostroute_socket_clamp_owned_or_now(hn, sk);
+		hostroute_socket_clamp(hn, sk);
 		break;
 	default:
 		break;

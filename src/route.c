@@ -45,7 +45,7 @@
  * struct hostroute_clone - what a clone has beyond its rtable
  * @metrics:	must be first, see above
  * @rt:	the clone itself
- * @net:	namespace, only compared
+ * @net:	namespace; alive while @route is not NULL
  * @route:	the host route, NULL once disowned
  * @in_route:	the route's set; table lock, RCU
  * @in_all:	all clones; all_lock
@@ -148,12 +148,15 @@ static void clone_update_pmtu(struct dst_entry *dst, struct sock *sk,
 	route = rcu_dereference(clone_of(dst)->route);
 	if (route && dst->obsolete == DST_OBSOLETE_FORCE_CHK &&
 	    mtu < READ_ONCE(route->mtu)) {
-		struct hostroute_net *hn = hostroute_net(dev_net(dst->dev));
+		/* Not the device's namespace: it may be going away. Ours stays
+		 * while the clone is not disowned.
+		 */
+		struct hostroute_net *hn = hostroute_net(clone_of(dst)->net);
 
 		claim.key = route->key;
 		claim.estimate = base_mtu(clone_of(dst));
 		hostroute_stats_inc(hn->stats,
-				    hostroute_table_learn(&hn->table, &claim));
+				    hostroute_net_learn(hn, &claim));
 	}
 	rcu_read_unlock();
 }
@@ -256,9 +259,9 @@ static u32 clone_mtu(const struct hostroute_clone *clone,
 }
 
 static struct hostroute_clone *make(struct hostroute *route,
-				    const struct rtable *origin)
+				    const struct rtable *origin,
+				    struct net_device *dev)
 {
-	struct net_device *dev = origin->dst.dev;
 	struct hostroute_clone *clone;
 	struct rtable *rt;
 
@@ -289,6 +292,15 @@ static struct hostroute_clone *make(struct hostroute *route,
 #ifdef CONFIG_IP_ROUTE_CLASSID
 	rt->dst.tclassid = origin->dst.tclassid;
 #endif
+	/* The original may be taken down meanwhile (dst_dev_put()), without a
+	 * grace period: obsolete first, then what was copied here.
+	 */
+	smp_rmb();
+	if (READ_ONCE(origin->dst.obsolete) != DST_OBSOLETE_FORCE_CHK) {
+		dst_release(&rt->dst);
+		kfree(clone);
+		return NULL;
+	}
 
 	clone->rt = rt;
 	clone->net = dev_net(dev);
@@ -314,6 +326,8 @@ static struct hostroute_clone *make(struct hostroute *route,
 /* Make every holder look its route up again. */
 static void retire(struct hostroute_clone *clone)
 {
+	if (clone->rt->dst.obsolete != DST_OBSOLETE_FORCE_CHK)
+		return;
 	set_mtu(clone, clone->base_mtu);
 	WRITE_ONCE(clone->rt->dst.obsolete, DST_OBSOLETE_KILL);
 }
@@ -359,6 +373,7 @@ struct dst_entry *hostroute_route_get(struct hostroute_table *table,
 				      struct dst_entry *origin)
 {
 	const struct rtable *rt = container_of(origin, struct rtable, dst);
+	struct net_device *dev = READ_ONCE(origin->dev);
 	struct hostroute_clone *clone;
 	struct dst_entry *dst;
 
@@ -370,13 +385,13 @@ struct dst_entry *hostroute_route_get(struct hostroute_table *table,
 	/* Set before the grace period that NETDEV_UNREGISTER comes after: no
 	 * clone of a device is made after its clones were taken down.
 	 */
-	if (READ_ONCE(origin->dev->reg_state) != NETREG_REGISTERED)
+	if (READ_ONCE(dev->reg_state) != NETREG_REGISTERED)
 		return NULL;
 
 	spin_lock_bh(&table->lock);
 	dst = route->dead ? NULL : find(route, rt);
 	if (!dst && !route->dead) {
-		clone = make(route, rt);
+		clone = make(route, rt, dev);
 		if (clone) {
 			make_room(route);
 			dst = &clone->rt->dst;
@@ -474,29 +489,50 @@ void hostroute_route_device_mtu(const struct net_device *dev)
 }
 
 /**
- * hostroute_route_disown - give clones the stock operations back
- * @net: of this namespace; NULL: all of them
+ * hostroute_route_retire - no socket stays under a clone
+ * @net: of this namespace
  *
- * No new clone of @net can be made any more. The caller then waits until
- * nobody can be inside this module's operations (hostroute_route_exit() for
- * all, a grace period for a namespace).
+ * Context: process. After the next grace period no packet is on its way on one.
+ */
+void hostroute_route_retire(const struct net *net)
+{
+	struct hostroute_clone *clone;
+
+	spin_lock_bh(&all_lock);
+	list_for_each_entry(clone, &all_clones, in_all)
+		if (clone->net == net)
+			retire(clone);
+	spin_unlock_bh(&all_lock);
+}
+
+/**
+ * hostroute_route_disown - give clones the stock operations back
+ * @net: of this namespace
+ *
+ * They were retired, and no new one of @net can be made any more. The caller
+ * then waits a grace period: nobody reaches @net's table through a clone after
+ * that. (Inside this module's text he may be: hostroute_route_exit().)
+ *
+ * A disowned clone is on no list: nobody would take it off its device when
+ * that goes away, so it is done here.
  *
  * Context: process.
  */
 void hostroute_route_disown(const struct net *net)
 {
 	struct hostroute_clone *clone, *next;
-	struct hostroute *route;
 
 	spin_lock_bh(&all_lock);
 	list_for_each_entry_safe(clone, next, &all_clones, in_all) {
-		if (net && clone->net != net)
+		if (clone->net != net)
 			continue;
-		if (clone->rt->dst.obsolete == DST_OBSOLETE_FORCE_CHK)
-			retire(clone);
-		WRITE_ONCE(clone->rt->dst.ops, stock_ops);
-		route = take_off_list(clone);
-		hostroute_put(route);
+		/* The blackhole device's own MTU is 68. */
+		set_mtu(clone, base_mtu(clone));
+		if (clone->rt->dst.obsolete != DST_OBSOLETE_DEAD)
+			dst_dev_put(&clone->rt->dst);
+		hostroute_put(take_off_list(clone));
+		/* Last: from here on it may be freed without all_lock. */
+		smp_store_release(&clone->rt->dst.ops, stock_ops);
 	}
 	spin_unlock_bh(&all_lock);
 }
@@ -543,9 +579,8 @@ int hostroute_route_init(void)
  */
 void hostroute_route_exit(void)
 {
-	hostroute_route_disown(NULL);
+	WARN_ON(!list_empty(&all_clones));
 	synchronize_rcu_tasks();
 	synchronize_rcu();
 	rcu_barrier();
-	WARN_ON(!list_empty(&all_clones));
 }

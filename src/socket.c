@@ -5,9 +5,12 @@
  *
  * sk_dst_cache of a TCP socket may be swapped only by who owns the socket. If
  * a process owns it when the message arrives (over veth the message arrives
- * inside the sender's own sendmsg()), the clamp is left to a work item that
- * waits for the owner to let go. TCP's own TCP_MTU_REDUCED_DEFERRED will not
- * do: it would run on the stock route and make a next-hop exception.
+ * inside the sender's own sendmsg()), the clamp waits in a list that a work
+ * item goes through until the owner has let go. It tries, and never sleeps in
+ * lock_sock(): an owner may hold on for as long as he likes (a page fault
+ * served by user space), and no other socket or namespace may wait for him.
+ * TCP's own TCP_MTU_REDUCED_DEFERRED will not do: it would run on the stock
+ * route and make a next-hop exception.
  *
  * A waiting clamp carries no MTU: when it runs it takes what the table says
  * then, so that of two messages the lower wins.
@@ -16,7 +19,6 @@
 
 #include <linux/hashtable.h>
 #include <linux/slab.h>
-#include <net/l3mdev.h>
 #include <net/tcp.h>
 
 /* Waiting clamps in a namespace. A socket beyond that follows at its next
@@ -24,14 +26,14 @@
  */
 #define MAX_WAITING	1024
 
+/* Between two tries, jiffies; doubled while nobody lets go. */
+#define RETRY_MAX	(HZ / 10)
+
 struct clamp {
-	struct hlist_node	node;	/* hn->clamps; hn->clamp_lock */
-	struct work_struct	work;
-	struct hostroute_net	*hn;
+	struct hlist_node	node;	/* hn->clamps */
+	struct list_head	list;	/* hn->clamp_list */
 	struct sock		*sk;	/* with a reference */
 };
-
-static struct workqueue_struct *clamp_wq;
 
 /* A valid route, or NULL. The socket is ours. */
 static struct dst_entry *valid_route(struct sock *sk)
@@ -45,7 +47,6 @@ static struct dst_entry *valid_route(struct sock *sk)
 /* Put the socket under its host route if there is one. The socket is ours. */
 static struct hostroute *enter(struct hostroute_net *hn, struct sock *sk)
 {
-	struct hostroute_key key = { .daddr = inet_sk(sk)->inet_daddr };
 	struct dst_entry *dst = valid_route(sk);
 	struct hostroute *route;
 	struct dst_entry *clone;
@@ -55,11 +56,8 @@ static struct hostroute *enter(struct hostroute_net *hn, struct sock *sk)
 	route = hostroute_route_of(dst);
 	if (route)
 		return route;
-	if (!hostroute_route_clonable(dst))
-		return NULL;
-	key.l3mdev = l3mdev_master_ifindex_rcu(dst->dev);
-	route = hostroute_table_find(&hn->table, &key);
-	if (!route || hostroute_table_expired(&hn->table, route, hostroute_now()))
+	route = hostroute_net_find(hn, dst, inet_sk(sk)->inet_daddr);
+	if (!route)
 		return NULL;
 	clone = hostroute_route_get(&hn->table, route, dst);
 	if (!clone)
@@ -68,9 +66,7 @@ static struct hostroute *enter(struct hostroute_net *hn, struct sock *sk)
 	return route;
 }
 
-/* BH is off, and the socket ours: by its spinlock with no owner, or by owning
- * it.
- */
+/* BH is off, and the socket ours: its spinlock is held, and nobody owns it. */
 static void clamp_now(struct hostroute_net *hn, struct sock *sk)
 {
 	struct hostroute *route;
@@ -83,35 +79,16 @@ static void clamp_now(struct hostroute_net *hn, struct sock *sk)
 	route = enter(hn, sk);
 	if (route && inet_csk(sk)->icsk_pmtu_cookie > READ_ONCE(route->mtu)) {
 		hostroute_mark_used(route);
-		/* Reports to clone_update_pmtu(), which knows this MTU; then
-		 * a smaller MSS, and what was lost once more.
+		/* TCP takes dst_mtu() for its MSS and sends what was lost once
+		 * more. What it reports to the route first is no news to any:
+		 * should the clone be retired at this moment, the stock route
+		 * must not make an exception.
 		 */
-		WRITE_ONCE(tcp_sk(sk)->mtu_info, READ_ONCE(route->mtu));
+		WRITE_ONCE(tcp_sk(sk)->mtu_info, HOSTROUTE_MTU_MAX);
 		inet_csk(sk)->icsk_af_ops->mtu_reduced(sk);
 		hostroute_stats_inc(hn->stats, HOSTROUTE_CLAMPED);
 	}
 	rcu_read_unlock();
-}
-
-static void clamp_work(struct work_struct *work)
-{
-	struct clamp *clamp = container_of(work, struct clamp, work);
-	struct hostroute_net *hn = clamp->hn;
-	struct sock *sk = clamp->sk;
-
-	/* From here on a new message waits on its own. */
-	spin_lock_bh(&hn->clamp_lock);
-	hash_del(&clamp->node);
-	hn->clamp_count--;
-	spin_unlock_bh(&hn->clamp_lock);
-
-	lock_sock(sk);
-	local_bh_disable();
-	clamp_now(hn, sk);
-	local_bh_enable();
-	release_sock(sk);
-	sock_put(sk);
-	kfree(clamp);
 }
 
 static struct clamp *find_waiting(struct hostroute_net *hn,
@@ -126,45 +103,119 @@ static struct clamp *find_waiting(struct hostroute_net *hn,
 	return NULL;
 }
 
-/* The namespace lives until hostroute_socket_flush() in its exit. */
-static enum hostroute_outcome clamp_later(struct hostroute_net *hn,
-					  struct sock *sk)
+/* False if one is waiting for this socket already, or too many are. */
+static bool add_waiting(struct hostroute_net *hn, struct clamp *clamp)
 {
-	enum hostroute_outcome outcome = HOSTROUTE_CLAMP_SKIPPED;
+	bool added;
+
+	spin_lock_bh(&hn->clamp_lock);
+	added = !find_waiting(hn, clamp->sk) && hn->clamp_count < MAX_WAITING;
+	if (added) {
+		hash_add(hn->clamps, &clamp->node, (unsigned long)clamp->sk);
+		list_add_tail(&clamp->list, &hn->clamp_list);
+		hn->clamp_count++;
+	}
+	spin_unlock_bh(&hn->clamp_lock);
+	return added;
+}
+
+static struct clamp *take_waiting(struct hostroute_net *hn)
+{
 	struct clamp *clamp;
 
 	spin_lock_bh(&hn->clamp_lock);
-	if (find_waiting(hn, sk)) {
-		outcome = HOSTROUTE_CONTINUE;
-		goto out;
+	clamp = list_first_entry_or_null(&hn->clamp_list, struct clamp, list);
+	if (clamp) {
+		hash_del(&clamp->node);
+		list_del(&clamp->list);
+		hn->clamp_count--;
 	}
-	if (hn->clamp_count >= MAX_WAITING)
-		goto out;
+	spin_unlock_bh(&hn->clamp_lock);
+	return clamp;
+}
+
+static void free_clamp(struct clamp *clamp)
+{
+	sock_put(clamp->sk);
+	kfree(clamp);
+}
+
+/* False if somebody owns the socket. */
+static bool try_clamp(struct hostroute_net *hn, struct sock *sk)
+{
+	bool done;
+
+	local_bh_disable();
+	bh_lock_sock(sk);
+	done = !sock_owned_by_user(sk);
+	if (done)
+		clamp_now(hn, sk);
+	bh_unlock_sock(sk);
+	local_bh_enable();
+	return done;
+}
+
+static void clamp_work(struct work_struct *work)
+{
+	struct hostroute_net *hn = container_of(to_delayed_work(work),
+						struct hostroute_net, clamp_work);
+	unsigned int left = READ_ONCE(hn->clamp_count);
+	unsigned long delay = READ_ONCE(hn->clamp_delay);
+	bool owned = false, progress = false;
+	struct clamp *clamp;
+
+	while (left-- && (clamp = take_waiting(hn))) {
+		if (try_clamp(hn, clamp->sk)) {
+			progress = true;
+		} else if (add_waiting(hn, clamp)) {
+			owned = true;
+			continue;
+		}
+		free_clamp(clamp);
+		cond_resched();
+	}
+	if (!owned)
+		return;
+	delay = progress ? 1 : clamp_t(unsigned long, delay * 2, 1, RETRY_MAX);
+	WRITE_ONCE(hn->clamp_delay, delay);
+	queue_delayed_work(hostroute_wq, &hn->clamp_work, delay);
+}
+
+static enum hostroute_outcome clamp_later(struct hostroute_net *hn,
+					  struct sock *sk)
+{
+	struct clamp *clamp;
+	bool waiting;
+
+	spin_lock_bh(&hn->clamp_lock);
+	waiting = find_waiting(hn, sk);
+	spin_unlock_bh(&hn->clamp_lock);
+	if (waiting)
+		return HOSTROUTE_CONTINUE;
+
 	clamp = kzalloc(sizeof(*clamp), GFP_ATOMIC | __GFP_NOWARN);
 	if (!clamp)
-		goto out;
-	INIT_WORK(&clamp->work, clamp_work);
-	clamp->hn = hn;
+		return HOSTROUTE_CLAMP_SKIPPED;
 	clamp->sk = sk;
 	sock_hold(sk);
-	hash_add(hn->clamps, &clamp->node, (unsigned long)sk);
-	hn->clamp_count++;
-	queue_work(clamp_wq, &clamp->work);
-	outcome = HOSTROUTE_CLAMP_DEFERRED;
-out:
-	spin_unlock_bh(&hn->clamp_lock);
-	return outcome;
+	if (!add_waiting(hn, clamp)) {
+		free_clamp(clamp);
+		return HOSTROUTE_CLAMP_SKIPPED;
+	}
+	/* A newcomer does not wait for those that nobody lets go. */
+	WRITE_ONCE(hn->clamp_delay, 0);
+	mod_delayed_work(hostroute_wq, &hn->clamp_work, 0);
+	return HOSTROUTE_CLAMP_DEFERRED;
 }
 
 /**
- * hostroute_socket_clamp_owned_or_now - clamp a TCP socket, now or when it can be
+ * hostroute_socket_clamp - clamp a TCP socket, now or when it can be
  * @hn:	the namespace
  * @sk:	a full TCP socket, its spinlock held
  *
- * Context: softirq, RCU.
+ * Context: BH off, RCU.
  */
-void hostroute_socket_clamp_owned_or_now(struct hostroute_net *hn,
-					 struct sock *sk)
+void hostroute_socket_clamp(struct hostroute_net *hn, struct sock *sk)
 {
 	enum hostroute_outcome outcome;
 
@@ -177,20 +228,22 @@ void hostroute_socket_clamp_owned_or_now(struct hostroute_net *hn,
 		hostroute_stats_inc(hn->stats, outcome);
 }
 
-/* Wait for every waiting clamp; the caller has stopped new ones. */
-void hostroute_socket_flush(void)
+void hostroute_socket_net_init(struct hostroute_net *hn)
 {
-	flush_workqueue(clamp_wq);
+	spin_lock_init(&hn->clamp_lock);
+	hash_init(hn->clamps);
+	INIT_LIST_HEAD(&hn->clamp_list);
+	INIT_DELAYED_WORK(&hn->clamp_work, clamp_work);
 }
 
-int hostroute_socket_init(void)
+/* No new clamp comes any more; those that wait are dropped: their sockets
+ * follow at their next send, if they have one.
+ */
+void hostroute_socket_net_exit(struct hostroute_net *hn)
 {
-	/* Unbound: an owner that holds on keeps only his own clamp waiting. */
-	clamp_wq = alloc_workqueue(HOSTROUTE_NAME "_clamp", WQ_UNBOUND, 0);
-	return clamp_wq ? 0 : -ENOMEM;
-}
+	struct clamp *clamp;
 
-void hostroute_socket_exit(void)
-{
-	destroy_workqueue(clamp_wq);
+	cancel_delayed_work_sync(&hn->clamp_work);
+	while ((clamp = take_waiting(hn)))
+		free_clamp(clamp);
 }

@@ -247,7 +247,8 @@ static enum hostroute_outcome insert(struct hostroute_table *table,
 	 * nobody his route.
 	 */
 	if (publish(table, route)) {
-		kmem_cache_free(route_cache, route);
+		/* A walk may have seen it: not freed at once. */
+		hostroute_put(route);
 		return HOSTROUTE_PASSED_MEMORY;
 	}
 	while (table->count >= max)
@@ -300,8 +301,7 @@ enum hostroute_outcome hostroute_table_learn(struct hostroute_table *table,
  * count: at no instant is the count above it, and the hooks never wait for
  * more than one batch.
  *
- * Context: process, may sleep; callers are serialized by sysfs' own lock on
- * the attribute.
+ * Context: process, may sleep. Of two callers at once either may be the last.
  */
 void hostroute_table_set_max_routes(struct hostroute_table *table, u32 max)
 {

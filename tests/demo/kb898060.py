@@ -177,7 +177,7 @@ def fault():
             if n % 25 == 0:
                 say(f"  {n} host routes learned from real connections, count {srv.count()}")
     judge(srv.count() == FILLED, f"count is {FILLED}, the maximum")
-    play.path.wire.frames.clear()
+    play.path.wire.clear()
     answered, peaceful = play.conversation()
     frames = play.frames()
     show(frames)
@@ -218,7 +218,7 @@ def module():
     data = ANSWER * 60
     conn.sendall(data)
     judge(lab.receive(cli, len(data)) == data, "all of it arrives")
-    second = [f for f in list(path.wire.frames) if f.time > since]
+    second = [f for f in path.wire.frames if f.time > since]
     sent = path.from_server(second)
     judge(sent and max(f.length for f in sent) == MTU and all(f.df for f in sent),
           f"{len(sent)} packets, none above {MTU}, DF set on all")
@@ -251,7 +251,7 @@ def module():
     got = lab.receive(cli, len(ANSWER)) == ANSWER
     conn.sendall(data)
     judge(got and lab.receive(cli, len(data)) == data, "the connection still lives")
-    sent = [f for f in path.from_server(list(path.wire.frames)) if f.time > released and f.data]
+    sent = [f for f in path.from_server(path.wire.frames) if f.time > released and f.data]
     judge(sent and max(f.length for f in sent) == 150 and all(f.df for f in sent),
           "a last one, 150, is obeyed: "
           f"{len(sent)} packets, the largest {max((f.length for f in sent), default=0)}")

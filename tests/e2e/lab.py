@@ -322,7 +322,8 @@ class Capture:
     """Every IPv4 packet on a device, until stopped."""
 
     def __init__(self, ns, dev):
-        self.frames = []
+        self._frames = []
+        self._lock = threading.Lock()
         self._socket = ns.socket(socket.SOCK_RAW, socket.AF_PACKET, socket.htons(3))
         self._socket.setsockopt(socket.SOL_SOCKET, 33, 1 << 25)  # SO_RCVBUFFORCE
         self._socket.bind((dev, 3))
@@ -332,15 +333,27 @@ class Capture:
         self._thread.start()
 
     def _drain(self):
-        while True:
-            try:
-                packet, address = self._socket.recvfrom(1 << 17)
-            except BlockingIOError:
-                return
-            if address[1] == 0x0800:
-                frame = parse(packet[14:], time.time())
-                if frame:
-                    self.frames.append(frame)
+        """What is on the wire is in the socket's queue at once."""
+        with self._lock:
+            while self._socket.fileno() >= 0:
+                try:
+                    packet, address = self._socket.recvfrom(1 << 17)
+                except BlockingIOError:
+                    return
+                if address[1] == 0x0800:
+                    frame = parse(packet[14:], time.time())
+                    if frame:
+                        self._frames.append(frame)
+
+    @property
+    def frames(self):
+        """Everything that was on the wire until now."""
+        self._drain()
+        return list(self._frames)
+
+    def clear(self):
+        self._drain()
+        self._frames.clear()
 
     def _loop(self):
         while True:
@@ -351,7 +364,7 @@ class Capture:
 
     def wait(self, condition, what, timeout=None):
         """Wait for a frame that fulfils the condition."""
-        return wait_for(lambda: next((f for f in list(self.frames) if condition(f)), None),
+        return wait_for(lambda: next((f for f in self.frames if condition(f)), None),
                         what, timeout)
 
     def stop(self):
@@ -363,7 +376,7 @@ class Capture:
             self._socket.close()
             os.close(self._wake[0])
             os.close(self._wake[1])
-        return self.frames
+        return self._frames
 
 
 def write_pcap(path, frames):
@@ -384,11 +397,12 @@ class Path:
     SRV, CLI = "10.102.1.248", "10.102.45.12"
     RTR_SRV, RTR_CLI = "10.102.1.1", "10.102.45.1"
 
-    def __init__(self, mtu=320, prefix="", offload=False, wire=True):
+    def __init__(self, mtu=320, offload=False, wire=True):
         self.wire = None
         self._namespaces = []
+        self._offload = offload
         try:
-            self._build(mtu, prefix, offload)
+            self._build(mtu)
             if wire:
                 self.wire = Capture(self.rtr, "toserver")
         except BaseException:
@@ -399,26 +413,37 @@ class Path:
         self._namespaces.append(Namespace(name))
         return self._namespaces[-1]
 
-    def _build(self, mtu, prefix, offload):
+    def _build(self, mtu):
         self.srv, self.rtr, self.cli = (
-            self._namespace(prefix + name) for name in ("srv", "rtr", "cli"))
-        self.rtr.ip("link set lo up",
-                    *veth("toserver", self.srv, "eth0"),
-                    *veth("toclient", self.cli, "eth0", mtu=mtu),
-                    f"addr add {self.RTR_SRV}/24 dev toserver",
+            self._namespace(name) for name in ("srv", "rtr", "cli"))
+        self.rtr.ip("link set lo up", *veth("toclient", self.cli, "eth0", mtu=mtu),
                     f"addr add {self.RTR_CLI}/24 dev toclient")
         # What the client sends fits; the MSS it offers is that of its own link.
-        for ns, address, router in ((self.srv, self.SRV, self.RTR_SRV),
-                                    (self.cli, self.CLI,
-                                     f"{self.RTR_CLI} mtu {mtu} advmss 1460")):
-            ns.ip("link set lo up", "link set eth0 up", f"addr add {address}/24 dev eth0",
-                  f"route add default via {router}")
-        if not offload:
-            for ns, dev in ((self.srv, "eth0"), (self.rtr, "toserver"),
-                            (self.rtr, "toclient"), (self.cli, "eth0")):
-                no_offload(ns, dev)
+        self._plug(self.cli, self.CLI, f"{self.RTR_CLI} mtu {mtu} advmss 1460", "toclient")
+        self.plug_server()
         self.rtr.sysctl(ip_forward=1, icmp_ratelimit=0, icmp_msgs_per_sec=100000,
                         icmp_msgs_burst=100000)
+
+    def _plug(self, ns, address, router, router_dev):
+        ns.ip("link set lo up", "link set eth0 up", f"addr add {address}/24 dev eth0",
+              f"route add default via {router}")
+        if not self._offload:
+            no_offload(ns, "eth0")
+            no_offload(self.rtr, router_dev)
+
+    def plug_server(self):
+        """Connect a server that has no cable (any more) to the router."""
+        self.rtr.ip(*veth("toserver", self.srv, "eth0"),
+                    f"addr add {self.RTR_SRV}/24 dev toserver")
+        self._plug(self.srv, self.SRV, self.RTR_SRV, "toserver")
+
+    def replace_server(self):
+        """Another machine in the server's place, once the old one is gone."""
+        device = self.rtr.path().split("/class/")[0] + "/class/net/toserver"
+        wait_for(lambda: not os.path.exists(device), "the old server's namespace to go")
+        self._namespaces.remove(self.srv)
+        self.srv = self._namespace(self.srv.name)
+        self.plug_server()
 
     def set_mtu(self, mtu):
         self.rtr.ip(f"link set toclient mtu {mtu}")
@@ -432,7 +457,7 @@ class Path:
 
     def from_server(self, frames=None, port=None):
         """TCP packets from the server, on the wire next to it."""
-        frames = list(self.wire.frames) if frames is None else frames
+        frames = self.wire.frames if frames is None else frames
         return [f for f in frames if f.src == self.SRV and f.tcp and
                 (port is None or port in (f.sport, f.dport))]
 

@@ -119,7 +119,7 @@ class Learning(OnPath):
         for cli, srv in others:
             exchange(srv, cli, 100)
         self.learn()
-        told = max(f.time for f in list(self.path.wire.frames) if f.frag_needed)
+        told = max(f.time for f in self.path.wire.frames if f.frag_needed)
         for cli, srv in others:
             exchange(srv, cli, 3000)
         frames = self.path.wire.stop()
@@ -139,7 +139,7 @@ class Learning(OnPath):
 
 class NewConnections(OnPath):
     def assert_clean(self, port, since):
-        frames = [f for f in list(self.path.wire.frames) if f.time > since]
+        frames = [f for f in self.path.wire.frames if f.time > since]
         self.assertEqual([f for f in frames if f.frag_needed], [], "told again")
         sent = self.path.from_server(frames, port)
         self.assert_fits(sent)
@@ -153,14 +153,14 @@ class NewConnections(OnPath):
 
     def test_accepted(self):
         self.learn()
-        since = max(f.time for f in list(self.path.wire.frames) if f.frag_needed) + 0.05
+        since = max(f.time for f in self.path.wire.frames if f.frag_needed) + 0.05
         cli, srv = self.accepted()
         port = cli.getsockname()[1]
         self.assert_first_flight(cli, srv, port, since)
 
     def test_opened_from_the_syn_on(self):
         self.learn()
-        since = max(f.time for f in list(self.path.wire.frames) if f.frag_needed) + 0.05
+        since = max(f.time for f in self.path.wire.frames if f.frag_needed) + 0.05
         cli, srv = self.opened()
         # Nothing but its SYN was sent, and it is under the host route already.
         self.assertGreaterEqual(int(self.srv.listing()[0]["sockets"]), 2)
@@ -200,7 +200,7 @@ class OwnedByUser(OnPath):
         exchange(srv, cli, 100000)
         self.assertGreater(self.srv.stat("clamp_deferred"), 0,
                            "the case this test is for did not happen")
-        told = next(f for f in list(self.path.wire.frames) if f.frag_needed)
+        told = next(f for f in self.path.wire.frames if f.frag_needed)
         self.assert_fits([f for f in self.path.from_server()
                           if f.time > told.time + 0.5] or self.path.from_server()[-3:])
         self.assert_no_exception()
@@ -326,7 +326,7 @@ class Limits(OnPath):
         self.learn_about(self.ADDRESSES[0])
         cli, srv = self.accepted()
         srv.sendall(b"x" * 1000)
-        lab.wait_for(lambda: len([f for f in list(self.path.wire.frames) if f.frag_needed]) > 3,
+        lab.wait_for(lambda: len([f for f in self.path.wire.frames if f.frag_needed]) > 3,
                      "the router to say it again and again")
         cli.setblocking(False)
         with self.assertRaises(BlockingIOError):

@@ -145,16 +145,19 @@ class GoingAway(unittest.TestCase):
         insmod()
 
     def test_namespace_under_traffic(self):
+        path = Path(320, wire=False)
+        self.addCleanup(path.close)
         for n in range(ROUNDS):
-            path = Path(320, prefix=f"n{n % 2}", wire=False)
             traffic = Traffic(path)
             try:
                 traffic.check()
                 self.assertEqual(path.srv.count(), 1)
-                # Its name goes first; it dies with its last socket.
-                path.close()
+                # Nothing but its sockets keeps it now; it dies with the last.
+                path.srv.delete()
             finally:
                 traffic.close()
+            # The other end of its cable goes only when all of it has gone.
+            path.replace_server()
         self.wait_gone()
 
     def wait_gone(self):
@@ -169,8 +172,9 @@ class GoingAway(unittest.TestCase):
         lab.wait_for(gone, "every host route to be freed")
 
     def test_device_under_traffic(self):
+        path = Path(320, wire=False)
+        self.addCleanup(path.close)
         for _ in range(ROUNDS):
-            path = Path(320, wire=False)
             traffic = Traffic(path)
             try:
                 traffic.check()
@@ -183,8 +187,27 @@ class GoingAway(unittest.TestCase):
                 self.assertEqual(path.srv.count(), 1, "the destination is forgotten")
             finally:
                 traffic.close()
-                path.close()
+            path.plug_server()
 
+    def test_device_after_module(self):
+        """A socket that was clamped, idle when the module went, must not keep
+        its device from going."""
+        path = Path(320, wire=False)
+        self.addCleanup(path.close)
+        with path.srv.listen(Path.SRV, PORT) as listener:
+            cli = path.cli.connect((Path.SRV, PORT))
+            srv, _ = listener.accept()
+        with cli, srv:
+            srv.sendall(b"x" * 2000)
+            self.assertEqual(len(lab.receive(cli, 2000)), 2000)
+            self.assertGreaterEqual(int(path.srv.listing()[0]["sockets"]), 1)
+            rmmod()
+            try:
+                begun = time.monotonic()
+                path.srv.ip("link del eth0")
+                self.assertLess(time.monotonic() - begun, 9)
+            finally:
+                insmod()
 
 class Settings(unittest.TestCase):
     def setUp(self):
