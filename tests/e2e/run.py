@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Runs the end-to-end tests in the guest. One line for each on standard output:
-"pass NAME" or "fail NAME: why". run.py [PATTERN] runs those whose name has it.
+"pass NAME" or "fail NAME: why". run.py [PATTERN,...] runs those whose name has
+one of them.
 """
 
 import pathlib
@@ -68,8 +69,9 @@ def tests_in(suite):
 def main():
     here = pathlib.Path(__file__).parent
     pattern = sys.argv[1] if len(sys.argv) > 1 else ""
+    patterns = pattern.split(",")
     found = unittest.defaultTestLoader.discover(str(here), "test_*.py")
-    chosen = [t for t in tests_in(found) if pattern in t.id()]
+    chosen = [t for t in tests_in(found) if any(p in t.id() for p in patterns)]
     if not chosen:
         print(f"fail e2e: no test has '{pattern}' in its name")
         return 1

@@ -137,6 +137,25 @@ class Learning(OnPath):
         self.assertEqual(self.srv.count(), 1)
 
 
+    def test_ipv6_socket_with_a_mapped_address(self):
+        """Most servers listen like this: IPv4 by way of an IPv6 socket."""
+        with self.srv.socket(family=socket.AF_INET6) as listener:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            listener.bind(("::", 8080))
+            listener.listen()
+            cli = self.stack.enter_context(self.path.cli.connect((Path.SRV, 8080)))
+            srv, _ = listener.accept()
+        srv.settimeout(lab.TIMEOUT)
+        self.stack.enter_context(srv)
+        exchange(srv, cli, 5000)
+        self.assertEqual(self.srv.route_mtu(Path.CLI), MTU)
+        told = next(f for f in self.path.wire.frames if f.frag_needed)
+        sent = [f for f in self.path.from_server() if f.data]
+        self.assertEqual(sum(f.data for f in sent if f.length <= MTU), 5000)
+        self.assert_fits([f for f in sent if f.time > told.time + 0.5] or sent[-3:])
+        self.assert_no_exception()
+
+
 class NewConnections(OnPath):
     def assert_clean(self, port, since):
         frames = [f for f in self.path.wire.frames if f.time > since]
