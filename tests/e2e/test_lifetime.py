@@ -231,7 +231,7 @@ class Settings(unittest.TestCase):
     def test_bad_numbers(self):
         for name in ("max_routes", "min_mtu", "expire"):
             for value in ("", " ", "abc", "-1", "+1", "1x", "1 2", "0x10", "1e3", "1.5",
-                          " 7", "7" * 5 + "\n7", "\0", "9" * 4000 + "x"):
+                          " 7", "7" * 5 + "\n7", "\0", "a" * 5000, "7" + " " * 5000):
                 self.assert_refused(name, value, errno.EINVAL)
             for value in ("4294967296", "99999999999999999999"):
                 self.assert_refused(name, value, errno.ERANGE)
