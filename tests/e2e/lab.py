@@ -102,14 +102,25 @@ class Namespace:
 
     # The module's files. sysfs shows the namespace it was mounted in.
 
-    def path(self, name=""):
+    def sys(self, name):
         if not self._mounted:
             where = f"/run/lab-sysfs-{self.name}"
             os.makedirs(where, exist_ok=True)
             with self:
                 _checked(_libc.mount(b"none", where.encode(), b"sysfs", 0, None), "mount")
             self._mounted = where
-        return f"{self._mounted}/class/pmtu_hostroute/ipv4/{name}"
+        return f"{self._mounted}/{name}"
+
+    def device(self, dev, name):
+        """A device's file under sysfs, None if there is none."""
+        try:
+            with open(self.sys(f"class/net/{dev}/{name}"), encoding="ascii") as f:
+                return f.read().strip()
+        except FileNotFoundError:
+            return None
+
+    def path(self, name=""):
+        return self.sys(f"class/pmtu_hostroute/ipv4/{name}")
 
     def get(self, name):
         with open(self.path(name), encoding="ascii") as f:
@@ -312,10 +323,7 @@ class Injector:
 
 
 def mac_of(ns, dev):
-    with ns:
-        with open(ns.path().split("/class/")[0] + f"/class/net/{dev}/address",
-                  encoding="ascii") as f:
-            return bytes.fromhex(f.read().strip().replace(":", ""))
+    return bytes.fromhex(ns.device(dev, "address").replace(":", ""))
 
 
 class Capture:
@@ -427,9 +435,13 @@ class Path:
     def _plug(self, ns, address, router, router_dev):
         ns.ip("link set lo up", "link set eth0 up", f"addr add {address}/24 dev eth0",
               f"route add default via {router}")
-        if not self._offload:
-            no_offload(ns, "eth0")
-            no_offload(self.rtr, router_dev)
+        for end, dev in ((ns, "eth0"), (self.rtr, router_dev)):
+            if not self._offload:
+                no_offload(end, dev)
+            # A slow guest must not take a cable for unplugged.
+            end.sysctl(**{f"neigh__{dev}__mcast_solicit": 30})
+            wait_for(lambda end=end, dev=dev: end.device(dev, "operstate") == "up",
+                     f"{dev} to come up")
 
     def plug_server(self):
         """Connect a server that has no cable (any more) to the router."""
@@ -439,8 +451,8 @@ class Path:
 
     def replace_server(self):
         """Another machine in the server's place, once the old one is gone."""
-        device = self.rtr.path().split("/class/")[0] + "/class/net/toserver"
-        wait_for(lambda: not os.path.exists(device), "the old server's namespace to go")
+        wait_for(lambda: self.rtr.device("toserver", "address") is None,
+                 "the old server's namespace to go")
         self._namespaces.remove(self.srv)
         self.srv = self._namespace(self.srv.name)
         self.plug_server()
