@@ -56,8 +56,8 @@
  *
  *   hostroute: a reference of the table's while linked, one of each clone's;
  *     freed by RCU after the last.
- *   clone: a reference of the set's while in it, one of each socket and packet;
- *     freed with its dst_entry, by RCU after the last.
+ *   clone: a reference of the set's, dropped a grace period after it left the
+ *     set; one of each socket and packet; freed with its dst_entry.
  *   waiting clamp: holds its socket; dropped when its namespace goes (a user's
  *     socket keeps its namespace, so that there is none then).
  *   device going: clones of it are moved to the blackhole device.

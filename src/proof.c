@@ -35,6 +35,9 @@ static bool in_flight(const struct sock *sk, u32 seq)
 	const struct tcp_sock *tp = tcp_sk(sk);
 	u32 next = READ_ONCE(tp->snd_nxt);
 
+	/* connect() hashes the socket before it has sequence numbers. */
+	if (sk->sk_state == TCP_SYN_SENT && !READ_ONCE(tp->packets_out))
+		return false;
 	if (before(seq, oldest_in_flight(tp)))
 		return false;
 	if (before(seq, next))

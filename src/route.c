@@ -10,11 +10,12 @@
  *
  * Lifetime. struct hostroute_clone starts with that dst_metrics; the stock
  * destroy operation frees it with the dst_entry (ip_dst_metrics_put() is a
- * kfree()), a grace period after the last reference. So whoever may look at
- * the dst under RCU may look at the clone. A clone in its route's set has one
- * reference of the set's, dropped when it leaves the set. It is on the list of
- * all clones from its creation until its destroy operation, and holds a
- * reference to its host route for as long.
+ * kfree()). A clone in its route's set has one reference of the set's, dropped
+ * a grace period after it left the set: whoever finds it there under RCU may
+ * look at it. (The last reference alone is no such promise: xfrm frees a route
+ * below its bundle at once.) It is on the list of all clones from its creation
+ * until its destroy operation, and holds a reference to its host route for as
+ * long.
  *
  * A clone that leaves the set is marked obsolete: sockets that hold it look
  * their route up again at their next packet, and come back under whatever
@@ -51,6 +52,7 @@
  * @in_all:	all clones; all_lock
  * @origin:	metrics of the original, only compared
  * @base_mtu:	RTAX_MTU of the original, bytes, 0: the device's
+ * @rcu:	defers the set's reference
  */
 struct hostroute_clone {
 	struct dst_metrics		metrics;
@@ -61,6 +63,7 @@ struct hostroute_clone {
 	struct list_head		in_all;
 	const u32			*origin;
 	u32				base_mtu;
+	struct rcu_head			rcu;
 };
 
 static_assert(offsetof(struct hostroute_clone, metrics) == 0);
@@ -296,7 +299,8 @@ static struct hostroute_clone *make(struct hostroute *route,
 	 * grace period: obsolete first, then what was copied here.
 	 */
 	smp_rmb();
-	if (READ_ONCE(origin->dst.obsolete) != DST_OBSOLETE_FORCE_CHK) {
+	if (READ_ONCE(origin->dst.obsolete) != DST_OBSOLETE_FORCE_CHK ||
+	    rt->dst.output == dst_discard_out) {
 		dst_release(&rt->dst);
 		kfree(clone);
 		return NULL;
@@ -326,18 +330,23 @@ static struct hostroute_clone *make(struct hostroute *route,
 /* Make every holder look its route up again. */
 static void retire(struct hostroute_clone *clone)
 {
-	if (clone->rt->dst.obsolete != DST_OBSOLETE_FORCE_CHK)
+	if (clone->rt->dst.obsolete == DST_OBSOLETE_DEAD)
 		return;
 	set_mtu(clone, clone->base_mtu);
 	WRITE_ONCE(clone->rt->dst.obsolete, DST_OBSOLETE_KILL);
 }
 
+static void put_of_set(struct rcu_head *head)
+{
+	dst_release(&container_of(head, struct hostroute_clone, rcu)->rt->dst);
+}
+
 static void leave_set(struct hostroute *route, struct hostroute_clone *clone)
 {
 	hlist_del_rcu(&clone->in_route);
-	route->clone_count--;
+	WRITE_ONCE(route->clone_count, route->clone_count - 1);
 	retire(clone);
-	dst_release(&clone->rt->dst);
+	call_rcu(&clone->rcu, put_of_set);
 }
 
 /* Room for one more: stale ones go first, else the oldest. */
@@ -397,7 +406,7 @@ struct dst_entry *hostroute_route_get(struct hostroute_table *table,
 			dst = &clone->rt->dst;
 			dst_hold(dst);	/* the caller's; the first is the set's */
 			hlist_add_head_rcu(&clone->in_route, &route->clones);
-			route->clone_count++;
+			WRITE_ONCE(route->clone_count, route->clone_count + 1);
 			hostroute_stats_inc(table->stats, HOSTROUTE_CLONED);
 		}
 	}
@@ -413,7 +422,8 @@ void hostroute_route_sync(struct hostroute *route)
 	struct hostroute_clone *clone;
 
 	hlist_for_each_entry(clone, &route->clones, in_route)
-		set_mtu(clone, clone_mtu(clone, route));
+		if (clone->rt->dst.obsolete != DST_OBSOLETE_DEAD)
+			set_mtu(clone, clone_mtu(clone, route));
 }
 
 /* Sockets under @route look their route up again. Under the table's lock. */
@@ -526,10 +536,11 @@ void hostroute_route_disown(const struct net *net)
 	list_for_each_entry_safe(clone, next, &all_clones, in_all) {
 		if (clone->net != net)
 			continue;
-		/* The blackhole device's own MTU is 68. */
-		set_mtu(clone, base_mtu(clone));
-		if (clone->rt->dst.obsolete != DST_OBSOLETE_DEAD)
+		if (clone->rt->dst.obsolete != DST_OBSOLETE_DEAD) {
+			/* The blackhole device's own MTU is 68. */
+			set_mtu(clone, base_mtu(clone));
 			dst_dev_put(&clone->rt->dst);
+		}
 		hostroute_put(take_off_list(clone));
 		/* Last: from here on it may be freed without all_lock. */
 		smp_store_release(&clone->rt->dst.ops, stock_ops);
@@ -575,12 +586,14 @@ int hostroute_route_init(void)
 }
 
 /* Every namespace has disowned its clones. Tasks preempted inside one of our
- * operations come out, then readers, then destroy callbacks already queued.
+ * operations come out, then readers, then callbacks already queued: the sets'
+ * references, and what their release queues.
  */
 void hostroute_route_exit(void)
 {
 	WARN_ON(!list_empty(&all_clones));
 	synchronize_rcu_tasks();
 	synchronize_rcu();
+	rcu_barrier();
 	rcu_barrier();
 }
