@@ -9,6 +9,7 @@ sockets there and comes back; a socket stays where it was made.
 import contextlib
 import ctypes
 import dataclasses
+import errno
 import fcntl
 import os
 import select
@@ -112,12 +113,17 @@ class Namespace:
         return f"{self._mounted}/{name}"
 
     def device(self, dev, name):
-        """A device's file under sysfs, None if there is none."""
+        """A device's file under sysfs, None if there is none, empty if the
+        device is on its way out."""
         try:
             with open(self.sys(f"class/net/{dev}/{name}"), encoding="ascii") as f:
                 return f.read().strip()
         except FileNotFoundError:
             return None
+        except OSError as e:
+            if e.errno in (errno.EINVAL, errno.ENODEV):
+                return ""
+            raise
 
     def path(self, name=""):
         return self.sys(f"class/pmtu_hostroute/ipv4/{name}")
