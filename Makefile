@@ -57,7 +57,7 @@ help:
 	@echo 'make install         modules_install'
 	@echo 'make demo            KB 898060 replayed in QEMU: stock, the fault, the module (1 min)'
 	@echo 'make check           static checks; KUnit and end-to-end tests in QEMU under KASAN,'
-	@echo '                     lockdep and kmemleak (25 min; 10 more to build the test kernel'
+	@echo '                     lockdep and kmemleak (15 min; 10 more to build the test kernel'
 	@echo '                     the first time)'
 	@echo 'make check-long      the same: nothing is left out of make check for its length yet'
 	@echo 'make check-harness   proof that make check can fail: a failing KUnit case, a missing'
