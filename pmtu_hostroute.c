@@ -16,26 +16,36 @@
  *              src/socket.c puts the connection's socket under it.
  *   LOCAL_OUT  src/output.c puts packets, and sockets, to a known destination
  *              under its host route; src/route.c makes the dst_entry for that.
+ *   sysfs      the administrator pins host routes, and takes them out.
  *   clock      the sweep takes out what has expired.
+ *   memory     the shrinker gives routes back that can be learned again.
  *
  * A message that was acted on or refused does not reach the stock path; one
- * that is not about TCP, or that cannot be acted on, does, untouched.
+ * that is not about TCP, or that cannot be acted on, does, untouched. What a
+ * datagram's or an Echo's quote claims nothing can prove: it goes on record in
+ * a share of the table of its own, applies to no connection, and the stock
+ * path acts on it.
  *
  * Locking
  *
  *   what                              written under            read under
- *   hostroute: key, id                before it is linked      RCU
+ *   hostroute: key, id, serial        before it is linked      RCU
  *   hostroute: mtu, previous_mtu,     table->lock              RCU, READ_ONCE()
- *     updated, router, ifindex,
- *     uses, class, dead
+ *     pinned_mtu, updated, router,
+ *     ifindex, uses, class, dead
  *   hostroute: used                   nothing (a hint)         nothing
- *   hostroute: lru, age               table->lock              table->lock
+ *   hostroute: lru, age, slot         table->lock              table->lock
  *   hostroute: clones, clone_count    table->lock              RCU
  *   table: hash, ids                  table->lock              RCU
- *   table: count, smallest_mtu,       table->lock              READ_ONCE()
- *     limits.max_routes
- *   table: next_id                    table->lock              table->lock
+ *   table: count, pool[].count,       table->lock              READ_ONCE()
+ *     smallest_mtu
+ *   table: limits.max_routes,         admin and table->lock    READ_ONCE()
+ *     limits.max_unproven
+ *   table: unproven_follows           admin (mutex)            admin
+ *   table: unproven, slots, serial,   table->lock              table->lock
+ *     lru, pool[].age
  *   table: limits, other              nothing (one word each)  READ_ONCE()
+ *   table: memcg, owner, stats        before it is used        nothing
  *   clone: in_route                   table->lock              RCU
  *   clone: in_all, list of all        all_lock (route.c)       all_lock
  *   clone: route                      once when made; to NULL  RCU
@@ -46,11 +56,15 @@
  *   hostroute_net: clamps, count,     clamp_lock               clamp_lock
  *     list
  *   hostroute_net: output_on, dying   output_lock (mutex)      READ_ONCE()
- *   hostroute_net: mode               nothing (one word)       READ_ONCE()
+ *   hostroute_net: mode, sweep_at     nothing (one word)       READ_ONCE()
+ *   list of namespaces                all_nets_lock            RCU
+ *   vrfs_followed                     RTNL                     RTNL
  *   sk->sk_dst_cache                  who owns the socket      RCU
  *
- * Order: socket -> table->lock -> all_lock; socket -> clamp_lock. All
- * spinlocks are taken with BH off.
+ * Order: admin -> table->lock; socket -> table->lock -> all_lock; socket ->
+ * clamp_lock. All spinlocks are taken with BH off. Nothing allocates with a
+ * sleep under any of them but admin, so that the shrinker may run anywhere; it
+ * takes table->lock alone.
  *
  * Lifetime
  *
@@ -61,16 +75,23 @@
  *   waiting clamp: holds its socket; dropped when its namespace goes (a user's
  *     socket keeps its namespace, so that there is none then).
  *   device going: clones of it are moved to the blackhole device.
- *   namespace, module going: hooks first, then waiting clamps, then the clones
- *     that sockets still hold, which become plain obsolete routes, then routes.
+ *   VRF going: its routes go with it.
+ *   namespace, module going: the files and the shrinker first, then the hooks,
+ *     then waiting clamps, then the clones that sockets still hold, which
+ *     become plain obsolete routes, then routes.
+ *   memory cgroup: the table's reference keeps it, dropped after the routes.
  */
 #include "pmtu_hostroute.h"
+#include "src/compat.h"
 
 #include <linux/icmp.h>
+#include <linux/memcontrol.h>
 #include <linux/module.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/percpu.h>
+#include <linux/rculist.h>
+#include <linux/rtnetlink.h>
 #include <net/icmp.h>
 #include <net/ip.h>
 #include <net/l3mdev.h>
@@ -123,7 +144,7 @@ static unsigned int handle(struct hostroute_net *hn, struct sk_buff *skb)
 	hostroute_stats_inc(hn->stats, HOSTROUTE_RECEIVED);
 	outcome = hostroute_icmp_parse(skb, &msg);
 	if (outcome == HOSTROUTE_CONTINUE)
-		outcome = hostroute_proof_tcp(hn, skb, &msg);
+		outcome = hostroute_proof_act(hn, skb, &msg);
 	hostroute_stats_inc(hn->stats, outcome);
 
 	verdict = hostroute_stats_verdict(outcome);
@@ -162,8 +183,9 @@ static void sweep(struct work_struct *work)
 {
 	struct hostroute_net *hn = container_of(to_delayed_work(work),
 						struct hostroute_net, sweep);
-	u64 delay = SWEEP_INTERVAL * NSEC_PER_SEC;
 	u64 now = hostroute_now();
+	u64 end = now + (u64)SWEEP_INTERVAL * NSEC_PER_SEC;
+	unsigned long delay;
 	u64 next;
 
 	next = hostroute_table_sweep(&hn->table, now);
@@ -171,8 +193,11 @@ static void sweep(struct work_struct *work)
 	if (!hostroute_table_count(&hn->table))
 		return;
 	if (next)
-		delay = clamp_t(u64, next - now, NSEC_PER_SEC / 10, delay);
-	queue_delayed_work(hostroute_wq, &hn->sweep, nsecs_to_jiffies(delay) + 1);
+		end = clamp_t(u64, next, now + NSEC_PER_SEC / 10, end);
+	atomic64_set(&hn->sweep_at, end);
+	/* The timer wheel may be an eighth late: come early, and once more. */
+	delay = nsecs_to_jiffies(end - now);
+	queue_delayed_work(hostroute_wq, &hn->sweep, delay - delay / 8 + 1);
 }
 
 /**
@@ -198,14 +223,21 @@ void hostroute_net_changed(struct hostroute_net *hn)
 		queue_delayed_work(hostroute_wq, &hn->sweep, 0);
 }
 
+/* A route whose time is up before the next sweep moves it. */
+static void sweep_in_time(struct hostroute_net *hn, u64 now, u32 life)
+{
+	if (life && now + (u64)life * NSEC_PER_SEC < atomic64_read(&hn->sweep_at))
+		hostroute_net_resweep(hn);
+}
+
 /**
  * hostroute_net_find - the host route that applies to a stock route
  * @hn:		the namespace
  * @dst:	the route that the kernel chose
  * @daddr:	for this destination
  *
- * Context: RCU. Return: NULL if there is none, it has expired, or @dst is of a
- * kind that is left alone.
+ * Context: RCU. Return: NULL if there is none, it has expired or is unproven,
+ * or @dst is of a kind that is left alone.
  */
 struct hostroute *hostroute_net_find(struct hostroute_net *hn,
 				     const struct dst_entry *dst, __be32 daddr)
@@ -217,7 +249,8 @@ struct hostroute *hostroute_net_find(struct hostroute_net *hn,
 		return NULL;
 	key.l3mdev = l3mdev_master_ifindex_rcu(dst->dev);
 	route = hostroute_table_find(&hn->table, &key);
-	if (!route || hostroute_table_expired(&hn->table, route, hostroute_now()))
+	if (!route || READ_ONCE(route->class) == HOSTROUTE_CLASS_UNPROVEN ||
+	    hostroute_table_expired(&hn->table, route, hostroute_now()))
 		return NULL;
 	return route;
 }
@@ -232,15 +265,98 @@ struct hostroute *hostroute_net_find(struct hostroute_net *hn,
 enum hostroute_outcome hostroute_net_learn(struct hostroute_net *hn,
 					   const struct hostroute_claim *claim)
 {
+	const struct hostroute_limits *limits = &hn->table.limits;
 	enum hostroute_outcome outcome;
 
 	outcome = hostroute_table_learn(&hn->table, claim);
-	if (outcome == HOSTROUTE_LEARNED)
+	switch (outcome) {
+	case HOSTROUTE_LEARNED:
+	case HOSTROUTE_CONFIRMED:
 		hostroute_net_changed(hn);
+		fallthrough;
+	case HOSTROUTE_LOWERED:		/* maybe of a pinned one, for a while */
+		sweep_in_time(hn, claim->now,
+			      claim->class == HOSTROUTE_CLASS_UNPROVEN ?
+			      READ_ONCE(limits->expire_unproven) :
+			      READ_ONCE(limits->expire));
+		break;
+	default:
+		break;
+	}
 	return outcome;
 }
 
+/**
+ * hostroute_net_pin - pin the administrator's host route
+ * @hn:		the namespace
+ * @key:	destination and VRF
+ * @mtu:	bytes
+ *
+ * Context: process. Return: as hostroute_table_pin().
+ */
+int hostroute_net_pin(struct hostroute_net *hn, const struct hostroute_key *key,
+		      u32 mtu)
+{
+	int err = hostroute_table_pin(&hn->table, key, mtu, hostroute_now());
+
+	if (!err)
+		hostroute_net_changed(hn);
+	return err;
+}
+
+/* ---- memory ------------------------------------------------------------------------ */
+
+static LIST_HEAD(all_nets);
+static DEFINE_SPINLOCK(all_nets_lock);
+static struct shrinker *shrinker;
+
+static unsigned long shrinkable(const struct hostroute_net *hn)
+{
+	return hostroute_table_count_rank(&hn->table, HOSTROUTE_RANK_UNPROVEN) +
+	       hostroute_table_count_rank(&hn->table, HOSTROUTE_RANK_LEARNED);
+}
+
+static unsigned long shrink_count(struct shrinker *unused,
+				  struct shrink_control *control)
+{
+	struct hostroute_net *hn;
+	unsigned long n = 0;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(hn, &all_nets, list)
+		n += shrinkable(hn);
+	rcu_read_unlock();
+	return n ?: SHRINK_EMPTY;
+}
+
+/* From each namespace in proportion to what it has. */
+static unsigned long shrink_scan(struct shrinker *shrinker,
+				 struct shrink_control *control)
+{
+	unsigned long total = shrink_count(shrinker, control);
+	struct hostroute_net *hn;
+	unsigned long freed = 0;
+	u64 share;
+
+	if (total == SHRINK_EMPTY)
+		return SHRINK_STOP;
+	rcu_read_lock();
+	list_for_each_entry_rcu(hn, &all_nets, list) {
+		share = (u64)control->nr_to_scan * shrinkable(hn) + total - 1;
+		share = div64_ul(share, total);
+		if (!share)
+			continue;
+		freed += hostroute_table_shrink(&hn->table, share);
+		hostroute_net_changed(hn);
+	}
+	rcu_read_unlock();
+	return freed ?: SHRINK_STOP;
+}
+
 /* ---- namespaces ---------------------------------------------------------------------- */
+
+/* Who loads the module does not pay for the namespaces that are there. */
+static const struct task_struct *loading;
 
 /*
  * The end of a namespace, or of the module in it: three steps with a grace
@@ -268,7 +384,16 @@ static void net_release(struct hostroute_net *hn)
 	cancel_work_sync(&hn->output_work);
 	hostroute_proc_net_exit(hn);
 	hostroute_table_exit(&hn->table);
+	mem_cgroup_put(hn->table.memcg);
 	free_percpu(hn->stats);
+}
+
+/* The shrinker must not find a namespace after the next grace period. */
+static void hide_from_shrinker(struct hostroute_net *hn)
+{
+	spin_lock(&all_nets_lock);
+	list_del_rcu(&hn->list);
+	spin_unlock(&all_nets_lock);
 }
 
 static int __net_init net_init(struct net *net)
@@ -289,6 +414,9 @@ static int __net_init net_init(struct net *net)
 				   &hostroute_default_limits);
 	if (err)
 		goto err_stats;
+	hn->table.owner = net->ns.inum;
+	if (current != loading)
+		hn->table.memcg = get_mem_cgroup_from_mm(current->mm);
 	err = hostroute_proc_net_init(hn);
 	if (err)
 		goto err_table;
@@ -300,6 +428,9 @@ static int __net_init net_init(struct net *net)
 	err = hostroute_sysfs_net_init(hn);
 	if (err)
 		goto err_hook;
+	spin_lock(&all_nets_lock);
+	list_add_tail_rcu(&hn->list, &all_nets);
+	spin_unlock(&all_nets_lock);
 	return 0;
 
 err_hook:
@@ -316,6 +447,7 @@ err_proc:
 	hostroute_proc_net_exit(hn);
 err_table:
 	hostroute_table_exit(&hn->table);
+	mem_cgroup_put(hn->table.memcg);
 err_stats:
 	free_percpu(hn->stats);
 	return err;
@@ -329,6 +461,7 @@ static void __net_exit net_pre_exit(struct net *net)
 	struct hostroute_net *hn = hostroute_net(net);
 
 	hostroute_sysfs_net_exit(hn);
+	hide_from_shrinker(hn);
 	nf_unregister_net_hook(net, &hn->input_ops);
 	hostroute_output_exit(hn);
 }
@@ -357,12 +490,36 @@ static struct pernet_operations net_ops = {
 
 /* ---- devices ---------------------------------------------------------------------------- */
 
+/* Every namespace is there: true from after the first init to before the last
+ * exit. RTNL, which every event comes under.
+ */
+static bool vrfs_followed;
+
+static void follow_vrfs(bool follow)
+{
+	rtnl_lock();
+	vrfs_followed = follow;
+	rtnl_unlock();
+}
+
+static void device_gone(const struct net_device *dev)
+{
+	struct hostroute_net *hn;
+
+	hostroute_route_device_gone(dev);
+	if (!vrfs_followed || !netif_is_l3_master(dev))
+		return;
+	hn = hostroute_net(dev_net(dev));
+	hostroute_table_forget_vrf(&hn->table, dev->ifindex);
+	hostroute_net_changed(hn);
+}
+
 static int device_event(struct notifier_block *nb, unsigned long event, void *ptr)
 {
 	const struct net_device *dev = netdev_notifier_info_to_dev(ptr);
 
 	if (event == NETDEV_UNREGISTER)
-		hostroute_route_device_gone(dev);
+		device_gone(dev);
 	else if (event == NETDEV_CHANGEMTU)
 		hostroute_route_device_mtu(dev);
 	return NOTIFY_DONE;
@@ -393,11 +550,21 @@ static int __init hostroute_init(void)
 	err = hostroute_sysfs_init();
 	if (err)
 		goto err_notifier;
+	loading = current;
 	err = register_pernet_subsys(&net_ops);
+	loading = NULL;
 	if (err)
 		goto err_sysfs;
+	err = -ENOMEM;
+	shrinker = hostroute_compat_shrinker(HOSTROUTE_NAME, shrink_count,
+					     shrink_scan);
+	if (!shrinker)
+		goto err_net;
+	follow_vrfs(true);
 	return 0;
 
+err_net:
+	unregister_pernet_subsys(&net_ops);
 err_sysfs:
 	hostroute_sysfs_exit();
 err_notifier:
@@ -412,6 +579,8 @@ err_wq:
 
 static void __exit hostroute_exit(void)
 {
+	follow_vrfs(false);
+	hostroute_compat_shrinker_free(shrinker);
 	unregister_pernet_subsys(&net_ops);
 	hostroute_sysfs_exit();
 	unregister_netdevice_notifier(&device_notifier);

@@ -12,6 +12,7 @@
 #include <linux/hashtable.h>
 #include <linux/if_ether.h>
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/netdevice.h>
 #include <linux/netfilter.h>
 #include <linux/refcount.h>
@@ -37,8 +38,12 @@
  */
 #define HOSTROUTE_MAX_ROUTES_DEFAULT	10000U
 #define HOSTROUTE_MAX_ROUTES_MAX	0x7FFFFFFEU
+#define HOSTROUTE_MAX_UNPROVEN_AUTO	U32_MAX		/* max_routes / 8 */
+#define HOSTROUTE_UNPROVEN_SHARE	8U
 #define HOSTROUTE_MIN_MTU_DEFAULT	HOSTROUTE_MTU_MIN
+#define HOSTROUTE_MIN_MTU_UNPROVEN_DEFAULT 552U		/* as ip_rt_min_pmtu */
 #define HOSTROUTE_EXPIRE_DEFAULT	600U		/* seconds, RFC 1191 6.3 */
+#define HOSTROUTE_EXPIRE_UNPROVEN_DEFAULT 60U		/* seconds */
 #define HOSTROUTE_EXPIRE_MAX		0x7FFFFFFFU	/* seconds */
 
 enum hostroute_mode {
@@ -65,6 +70,8 @@ enum hostroute_at_limit {
 	X(LEARNED,		"learned",		CONSUME)	\
 	X(LOWERED,		"lowered",		CONSUME)	\
 	X(REFRESHED,		"refreshed",		CONSUME)	\
+	X(CONFIRMED,		"confirmed",		CONSUME)	\
+	X(PASSED_UNPROVEN,	"passed_unproven",	PASS)		\
 	X(PASSED_PROTOCOL,	"passed_protocol",	PASS)		\
 	X(PASSED_ROUTE,		"passed_route",		PASS)		\
 	X(PASSED_POLICY,	"passed_policy",	PASS)		\
@@ -83,8 +90,15 @@ enum hostroute_at_limit {
 	X(IGNORED_TTL,		"ignored_ttl",		CONSUME)	\
 	X(IGNORED_NOT_SMALLER,	"ignored_not_smaller",	CONSUME)	\
 	X(IGNORED_FULL,		"ignored_full",		CONSUME)	\
+	X(IGNORED_WEAKER,	"ignored_weaker",	CONSUME)	\
+	X(RECORDED,		"recorded",		EVENT)		\
+	X(ADDED,		"added",		EVENT)		\
+	X(PINNED,		"pinned",		EVENT)		\
+	X(RESTORED,		"restored",		EVENT)		\
 	X(EVICTED,		"evicted",		EVENT)		\
+	X(RECLAIMED,		"reclaimed",		EVENT)		\
 	X(EXPIRED,		"expired",		EVENT)		\
+	X(DELETED,		"deleted",		EVENT)		\
 	X(FLUSHED,		"flushed",		EVENT)		\
 	X(CLONED,		"cloned",		EVENT)		\
 	X(CLAMPED,		"clamped",		EVENT)		\
@@ -127,13 +141,14 @@ unsigned int hostroute_stats_verdict(enum hostroute_outcome outcome);
  * @router:	who sent it (outer source)
  * @saddr:	source of the quoted packet: an address of ours
  * @daddr:	destination of the quoted packet: the path in question
- * @sport:	quoted TCP source port
- * @dport:	quoted TCP destination port
- * @seq:	quoted TCP sequence number, host order
+ * @sport:	quoted source port, if TCP
+ * @dport:	quoted destination port, if TCP
+ * @seq:	quoted sequence number, host order, if TCP
  * @mtu:	next-hop MTU in bytes as carried; 0 from routers older than RFC 1191
  * @quoted_len:	total length of the quoted packet, bytes; 0: local BIG TCP
  * @quoted_ihl:	length of the quoted IP header, bytes
  * @ttl:	TTL of the quoted packet
+ * @protocol:	of the quoted packet: IPPROTO_TCP, _UDP or _ICMP (Echo)
  */
 struct hostroute_msg {
 	__be32 router;
@@ -146,6 +161,7 @@ struct hostroute_msg {
 	u16 quoted_len;
 	u8 quoted_ihl;
 	u8 ttl;
+	u8 protocol;
 };
 
 bool hostroute_icmp_is_frag_needed(const struct sk_buff *skb);
@@ -155,11 +171,33 @@ u32 hostroute_icmp_plateau(const struct hostroute_msg *msg, u32 estimate);
 
 /* ---- table: the host routes ----------------------------------------------- */
 
-/* Who vouches for a host route, weakest first. */
+/* Who vouches for a host route. */
 enum hostroute_class {
+	HOSTROUTE_CLASS_UNPROVEN,	/* a third party: nothing proves it */
 	HOSTROUTE_CLASS_PROVEN,		/* a live TCP connection's own data quoted */
 	HOSTROUTE_CLASS_LOCAL,		/* this host itself: a tunnel, xfrm */
+	HOSTROUTE_CLASS_PINNED,		/* the administrator */
 };
+
+/* Which class gives way to which; proven and local routes are equals. */
+enum hostroute_rank {
+	HOSTROUTE_RANK_UNPROVEN,
+	HOSTROUTE_RANK_LEARNED,
+	HOSTROUTE_RANK_PINNED,
+	HOSTROUTE_RANK_COUNT,
+};
+
+static inline enum hostroute_rank hostroute_rank(enum hostroute_class class)
+{
+	switch (class) {
+	case HOSTROUTE_CLASS_UNPROVEN:
+		return HOSTROUTE_RANK_UNPROVEN;
+	case HOSTROUTE_CLASS_PINNED:
+		return HOSTROUTE_RANK_PINNED;
+	default:
+		return HOSTROUTE_RANK_LEARNED;
+	}
+}
 
 struct hostroute_key {
 	__be32 daddr;
@@ -168,25 +206,46 @@ struct hostroute_key {
 
 /**
  * struct hostroute - what is known about the path to one destination
- *
- * Referenced by the table while linked, and by each clone (see route.c).
- * Freed by RCU after the last reference.
+ * @node:	in the hash
+ * @key:	destination and VRF
+ * @updated:	boot time of the last accepted message, ns; whole on 32 bit, too
+ * @serial:	order of creation; tells a walk what came after it began
+ * @mtu:	bytes, in force
+ * @previous_mtu: bytes; what was believed before
+ * @pinned_mtu:	bytes; the administrator's value, 0 unless pinned
+ * @slot:	index among the unproven, if it is one
+ * @router:	who sent the last accepted message, 0: this host
+ * @ifindex:	where that came in
+ * @uses:	accepted messages
+ * @id:		index in the table's ids
+ * @ref:	the table's while linked, and each clone's (see route.c)
+ * @class:	enum hostroute_class
+ * @clone_count: clones in @clones
+ * @dead:	no longer in the table
+ * @used:	by traffic since last looked at
+ * @lru:	in the table's lru, if learned
+ * @age:	in the age list of its rank; a pinned one only while it is lowered
+ * @clones:	the dst_entry side, see route.c
+ * @rcu:	freed by RCU after the last reference
  */
 struct hostroute {
 	struct rhash_head	node;
 	struct hostroute_key	key;
-	u64			updated;	/* boot time of the last accepted message, ns */
-	u32			mtu;		/* bytes */
-	u32			previous_mtu;	/* bytes; what was believed before */
+	atomic64_t		updated;
+	u64			serial;
+	u32			mtu;
+	u32			previous_mtu;
+	u32			pinned_mtu;
+	u32			slot;
 	__be32			router;
 	int			ifindex;
-	u32			uses;		/* accepted messages */
+	u32			uses;
 	u32			id;
 	refcount_t		ref;
 	u8			class;
 	u8			clone_count;
 	bool			dead;
-	bool			used;		/* by traffic since last looked at */
+	bool			used;
 	struct list_head	lru;
 	struct list_head	age;
 	struct hlist_head	clones;
@@ -196,15 +255,28 @@ struct hostroute {
 /**
  * struct hostroute_limits - the tunables the table obeys
  * @max_routes:	host routes at most; N means N
+ * @max_unproven: of these, unproven ones at most
  * @min_mtu:	lower claims are taken as this many bytes
+ * @min_mtu_unproven: the same, for unproven claims
  * @expire:	seconds after the last accepted message; 0: never
+ * @expire_unproven: the same, for unproven routes
  * @at_limit:	enum hostroute_at_limit
  */
 struct hostroute_limits {
 	u32 max_routes;
+	u32 max_unproven;
 	u32 min_mtu;
+	u32 min_mtu_unproven;
 	u32 expire;
+	u32 expire_unproven;
 	u32 at_limit;
+};
+
+struct mem_cgroup;
+
+struct hostroute_pool {
+	u32			count;
+	struct list_head	age;	/* next to expire first */
 };
 
 struct hostroute_table {
@@ -212,12 +284,18 @@ struct hostroute_table {
 	spinlock_t			lock;
 	struct rhashtable		hash;
 	struct xarray			ids;
-	u32				next_id;
+	struct xarray			unproven;	/* dense: [0, slots) */
+	u32				slots;
 	u32				count;
 	u32				smallest_mtu;
-	struct list_head		lru;
-	struct list_head		age;
+	u64				serial;
+	struct list_head		lru;		/* learned routes */
+	struct hostroute_pool		pool[HOSTROUTE_RANK_COUNT];
 	struct hostroute_limits		limits;
+	bool				unproven_follows;	/* max_routes */
+	struct mutex			admin;	/* one that sets limits or pins */
+	struct mem_cgroup		*memcg;	/* pays; NULL: nobody in particular */
+	unsigned int			owner;	/* inode of the namespace, for the log */
 	struct hostroute_stats __percpu	*stats;
 };
 
@@ -229,7 +307,7 @@ struct hostroute_table {
  * @estimate:	bytes, what the path's MTU is taken for without a host route
  * @router:	who said so
  * @ifindex:	where it came in
- * @class:	who vouches for it
+ * @class:	who vouches for it; not HOSTROUTE_CLASS_PINNED
  */
 struct hostroute_claim {
 	struct hostroute_key	key;
@@ -254,24 +332,48 @@ int hostroute_table_init(struct hostroute_table *table,
 			 const struct hostroute_limits *limits);
 void hostroute_table_exit(struct hostroute_table *table);
 
-/* Write functions */
+/* Write functions; those below the first, process context */
 enum hostroute_outcome hostroute_table_learn(struct hostroute_table *table,
 					     const struct hostroute_claim *claim);
-void hostroute_table_set_max_routes(struct hostroute_table *table, u32 max);
+int hostroute_table_pin(struct hostroute_table *table,
+			const struct hostroute_key *key, u32 mtu, u64 now);
+int hostroute_table_del(struct hostroute_table *table,
+			const struct hostroute_key *key);
+int hostroute_table_set_max_routes(struct hostroute_table *table, u32 max);
+void hostroute_table_set_max_unproven(struct hostroute_table *table, u32 max);
 u64 hostroute_table_sweep(struct hostroute_table *table, u64 now);
-void hostroute_table_flush(struct hostroute_table *table);
+void hostroute_table_flush(struct hostroute_table *table, bool pinned_too);
+void hostroute_table_forget_vrf(struct hostroute_table *table, int l3mdev);
+unsigned long hostroute_table_shrink(struct hostroute_table *table,
+				     unsigned long n);
 
 /* Read functions: under RCU */
 struct hostroute *hostroute_table_find(struct hostroute_table *table,
 				       const struct hostroute_key *key);
 struct hostroute *hostroute_table_next(struct hostroute_table *table,
 				       unsigned long *id);
+u64 hostroute_table_serial(struct hostroute_table *table);
 bool hostroute_table_expired(const struct hostroute_table *table,
 			     const struct hostroute *route, u64 now);
+u64 hostroute_table_expires(const struct hostroute_table *table,
+			    const struct hostroute *route);
 
 static inline u32 hostroute_table_count(const struct hostroute_table *table)
 {
 	return READ_ONCE(table->count);
+}
+
+static inline u32 hostroute_table_count_rank(const struct hostroute_table *table,
+					     enum hostroute_rank rank)
+{
+	return READ_ONCE(table->pool[rank].count);
+}
+
+/* Host routes that packets are put under. */
+static inline bool hostroute_table_applies(const struct hostroute_table *table)
+{
+	return hostroute_table_count_rank(table, HOSTROUTE_RANK_LEARNED) ||
+	       hostroute_table_count_rank(table, HOSTROUTE_RANK_PINNED);
 }
 
 static inline void hostroute_mark_used(struct hostroute *route)
@@ -317,7 +419,7 @@ void hostroute_socket_clamp(struct hostroute_net *hn, struct sock *sk);
 
 /* ---- proof: who can prove a message? -------------------------------------- */
 
-enum hostroute_outcome hostroute_proof_tcp(struct hostroute_net *hn,
+enum hostroute_outcome hostroute_proof_act(struct hostroute_net *hn,
 					   struct sk_buff *skb,
 					   const struct hostroute_msg *msg);
 
@@ -345,10 +447,12 @@ void hostroute_proc_net_exit(struct hostroute_net *hn);
  */
 struct hostroute_net {
 	struct net			*net;
+	struct list_head		list;		/* of all; for the shrinker */
 	struct hostroute_table		table;
 	struct hostroute_stats __percpu	*stats;
 	u32				mode;		/* enum hostroute_mode */
 	struct delayed_work		sweep;
+	atomic64_t			sweep_at;	/* boot time, ns */
 	struct work_struct		output_work;
 	struct mutex			output_lock;	/* output_on, output_dying */
 	struct nf_hook_ops		input_ops;
@@ -374,6 +478,8 @@ struct hostroute *hostroute_net_find(struct hostroute_net *hn,
 				     const struct dst_entry *dst, __be32 daddr);
 enum hostroute_outcome hostroute_net_learn(struct hostroute_net *hn,
 					   const struct hostroute_claim *claim);
+int hostroute_net_pin(struct hostroute_net *hn, const struct hostroute_key *key,
+		      u32 mtu);
 void hostroute_net_changed(struct hostroute_net *hn);
 void hostroute_net_resweep(struct hostroute_net *hn);
 

@@ -8,6 +8,8 @@
 
 #include <linux/device.h>
 #include <linux/netdevice.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
 #include <linux/version.h>
 #include <net/dst.h>
 #include <net/inet_hashtables.h>
@@ -50,6 +52,47 @@ hostroute_compat_lookup_established(const struct net *net, __be32 saddr,
 	return __inet_lookup_established((struct net *)net,
 					 net->ipv4.tcp_death_row.hashinfo,
 					 saddr, sport, daddr, hnum, dif, 0);
+#endif
+}
+
+/* 6.7: shrinkers are allocated by who runs them. */
+static inline struct shrinker *
+hostroute_compat_shrinker(const char *name,
+			  unsigned long (*count)(struct shrinker *shrinker,
+						 struct shrink_control *control),
+			  unsigned long (*scan)(struct shrinker *shrinker,
+						struct shrink_control *control))
+{
+	struct shrinker *shrinker;
+
+#if KERNEL_VERSION(6, 7, 0) <= LINUX_VERSION_CODE
+	shrinker = shrinker_alloc(0, "%s", name);
+#else
+	shrinker = kzalloc(sizeof(*shrinker), GFP_KERNEL);
+#endif
+	if (!shrinker)
+		return NULL;
+	shrinker->count_objects = count;
+	shrinker->scan_objects = scan;
+	shrinker->seeks = DEFAULT_SEEKS;
+#if KERNEL_VERSION(6, 7, 0) <= LINUX_VERSION_CODE
+	shrinker_register(shrinker);
+#else
+	if (register_shrinker(shrinker, "%s", name)) {
+		kfree(shrinker);
+		return NULL;
+	}
+#endif
+	return shrinker;
+}
+
+static inline void hostroute_compat_shrinker_free(struct shrinker *shrinker)
+{
+#if KERNEL_VERSION(6, 7, 0) <= LINUX_VERSION_CODE
+	shrinker_free(shrinker);
+#else
+	unregister_shrinker(shrinker);
+	kfree(shrinker);
 #endif
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The parser: is this ICMP message a well-formed "fragmentation needed" about
- * a TCP segment that this host could have sent? Only the packet itself is
- * looked at: no socket, no table, no clock. What fails here is refused on
- * facts that its sender knows as well, so a refusal tells him nothing.
+ * a TCP segment, a UDP datagram or an Echo that this host could have sent?
+ * Only the packet itself is looked at: no socket, no table, no clock. What
+ * fails here is refused on facts that its sender knows as well, so a refusal
+ * tells him nothing.
  *
  * At LOCAL_IN the stock path has checked nothing of the ICMP message yet, not
  * even its checksum. Bytes are read with skb_header_pointer() alone: the
@@ -21,13 +22,19 @@
 /* RFC 792: the quote holds the IP header and 64 bits of the transport. */
 #define QUOTED_TRANSPORT	8
 
-struct tcp_quote {
-	__be16 sport;
-	__be16 dport;
-	__be32 seq;
+union quote {
+	struct {
+		__be16 sport;
+		__be16 dport;
+		__be32 seq;
+	} tcp;
+	struct {
+		u8 type;
+	} icmp;
+	u8 bytes[QUOTED_TRANSPORT];
 };
 
-static_assert(sizeof(struct tcp_quote) == QUOTED_TRANSPORT);
+static_assert(sizeof(union quote) == QUOTED_TRANSPORT);
 
 /* RFC 1191 7.1, table 7-1 */
 static const u16 plateaus[] = {
@@ -157,11 +164,11 @@ enum hostroute_outcome hostroute_icmp_parse(struct sk_buff *skb,
 	unsigned int at = skb_network_offset(skb) + ip_hdrlen(skb);
 	const struct iphdr *outer = ip_hdr(skb);
 	enum hostroute_outcome outcome;
-	const struct tcp_quote *tcp;
 	const struct icmphdr *icmph;
 	const struct iphdr *inner;
-	struct tcp_quote tcp_buf;
+	const union quote *quote;
 	struct icmphdr icmp_buf;
+	union quote quote_buf;
 	u8 inner_buf[60];
 	u16 mtu;
 
@@ -176,15 +183,21 @@ enum hostroute_outcome hostroute_icmp_parse(struct sk_buff *skb,
 		return HOSTROUTE_IGNORED_TRUNCATED;
 	if (inner->version != 4 || inner->ihl < 5)
 		return HOSTROUTE_IGNORED_QUOTE;
-	if (inner->protocol != IPPROTO_TCP)
+	if (inner->protocol != IPPROTO_TCP && inner->protocol != IPPROTO_UDP &&
+	    inner->protocol != IPPROTO_ICMP)
 		return HOSTROUTE_PASSED_PROTOCOL;
 	inner = skb_header_pointer(skb, at, inner->ihl * 4, inner_buf);
 	if (!inner)
 		return HOSTROUTE_IGNORED_TRUNCATED;
 	at += inner->ihl * 4;
-	tcp = skb_header_pointer(skb, at, sizeof(tcp_buf), &tcp_buf);
-	if (!tcp)
+	quote = skb_header_pointer(skb, at, sizeof(quote_buf), &quote_buf);
+	if (!quote)
 		return HOSTROUTE_IGNORED_TRUNCATED;
+	/* Of ICMP only what this host begins; its answers and errors are left
+	 * to the stock path.
+	 */
+	if (inner->protocol == IPPROTO_ICMP && quote->icmp.type != ICMP_ECHO)
+		return HOSTROUTE_PASSED_PROTOCOL;
 
 	if (!outer_acceptable(skb))
 		return HOSTROUTE_IGNORED_OUTER;
@@ -200,13 +213,14 @@ enum hostroute_outcome hostroute_icmp_parse(struct sk_buff *skb,
 		.router = outer->saddr,
 		.saddr = inner->saddr,
 		.daddr = inner->daddr,
-		.sport = tcp->sport,
-		.dport = tcp->dport,
-		.seq = ntohl(tcp->seq),
+		.sport = quote->tcp.sport,
+		.dport = quote->tcp.dport,
+		.seq = ntohl(quote->tcp.seq),
 		.mtu = mtu,
 		.quoted_len = ntohs(inner->tot_len),
 		.quoted_ihl = inner->ihl * 4,
 		.ttl = inner->ttl,
+		.protocol = inner->protocol,
 	};
 	return HOSTROUTE_CONTINUE;
 }

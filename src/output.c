@@ -160,7 +160,7 @@ static void fill_ops(struct hostroute_net *hn, struct nf_hook_ops *ops)
 
 static bool wanted(const struct hostroute_net *hn)
 {
-	return !hn->output_dying && hostroute_table_count(&hn->table) &&
+	return !hn->output_dying && hostroute_table_applies(&hn->table) &&
 	       READ_ONCE(hn->mode) == HOSTROUTE_MODE_ENFORCE;
 }
 

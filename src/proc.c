@@ -11,25 +11,39 @@
 #include <linux/seq_file_net.h>
 
 static const char * const class_names[] = {
+	[HOSTROUTE_CLASS_UNPROVEN] = "unproven",
 	[HOSTROUTE_CLASS_PROVEN] = "learned",
 	[HOSTROUTE_CLASS_LOCAL] = "local",
+	[HOSTROUTE_CLASS_PINNED] = "pinned",
 };
 
-/* Position 0 is the header, position n + 1 the first route whose id is >= n. */
+struct listing {
+	struct seq_net_private	p;	/* first, as seq_file_net() has it */
+	u64			serial;	/* of the newest route when it began */
+};
+
+/* Position 0 is the header, position n + 1 the first route whose id is >= n. A
+ * destination that was forgotten and learned anew meanwhile is not shown again.
+ */
 static void *find(struct seq_file *seq, loff_t *pos)
 {
 	struct hostroute_net *hn = hostroute_net(seq_file_net(seq));
+	struct listing *listing = seq->private;
 	struct hostroute *route;
 	unsigned long id;
 
-	if (*pos == 0)
+	if (*pos == 0) {
+		listing->serial = hostroute_table_serial(&hn->table);
 		return SEQ_START_TOKEN;
+	}
 	if (*pos - 1 > U32_MAX)
 		return NULL;
 	id = *pos - 1;
-	route = hostroute_table_next(&hn->table, &id);
-	if (route)
+	do {
+		route = hostroute_table_next(&hn->table, &id);
 		*pos = (loff_t)id + 1;
+		id++;
+	} while (route && route->serial > listing->serial);
 	return route;
 }
 
@@ -54,38 +68,47 @@ static void listing_stop(struct seq_file *seq, void *v)
 	rcu_read_unlock();
 }
 
-static u64 seconds_left(const struct hostroute_table *table,
+static void show_expiry(struct seq_file *seq, const struct hostroute_table *table,
 			const struct hostroute *route)
 {
-	u64 life = (u64)READ_ONCE(table->limits.expire) * NSEC_PER_SEC;
-	u64 end = READ_ONCE(route->updated) + life;
+	u64 end = hostroute_table_expires(table, route);
 	u64 now = hostroute_now();
 
-	return end > now ? div_u64(end - now + NSEC_PER_SEC - 1, NSEC_PER_SEC) : 0;
+	if (!end)
+		seq_puts(seq, " never");
+	else
+		seq_printf(seq, " %llu", end > now ?
+			   div_u64(end - now + NSEC_PER_SEC - 1, NSEC_PER_SEC) : 0);
+}
+
+static const char *name_of(struct net *net, int ifindex)
+{
+	const struct net_device *dev = NULL;
+
+	if (ifindex)
+		dev = dev_get_by_index_rcu(net, ifindex);
+	return dev ? dev->name : "-";
 }
 
 static int listing_show(struct seq_file *seq, void *v)
 {
 	struct hostroute_net *hn = hostroute_net(seq_file_net(seq));
 	const struct hostroute *route = v;
-	struct net_device *dev;
 	__be32 router;
 
 	if (v == SEQ_START_TOKEN) {
-		seq_puts(seq, "destination mtu state expires_s uses sockets router dev previous_mtu\n");
+		seq_puts(seq, "destination mtu state expires_s uses sockets router dev previous_mtu vrf\n");
 		return 0;
 	}
 	router = READ_ONCE(route->router);
-	dev = dev_get_by_index_rcu(hn->net, READ_ONCE(route->ifindex));
-	seq_printf(seq, "%pI4 %u %s ", &route->key.daddr, READ_ONCE(route->mtu),
+	seq_printf(seq, "%pI4 %u %s", &route->key.daddr, READ_ONCE(route->mtu),
 		   class_names[READ_ONCE(route->class)]);
-	if (READ_ONCE(hn->table.limits.expire))
-		seq_printf(seq, "%llu", seconds_left(&hn->table, route));
-	else
-		seq_puts(seq, "never");
-	seq_printf(seq, " %u %u %pI4 %s %u\n", READ_ONCE(route->uses),
+	show_expiry(seq, &hn->table, route);
+	seq_printf(seq, " %u %u %pI4 %s %u %s\n", READ_ONCE(route->uses),
 		   hostroute_route_sockets(route), &router,
-		   dev ? dev->name : "-", READ_ONCE(route->previous_mtu));
+		   name_of(hn->net, READ_ONCE(route->ifindex)),
+		   READ_ONCE(route->previous_mtu),
+		   name_of(hn->net, route->key.l3mdev));
 	return 0;
 }
 
@@ -103,7 +126,7 @@ int hostroute_proc_net_init(struct hostroute_net *hn)
 	struct proc_dir_entry *entry;
 
 	entry = proc_create_net(HOSTROUTE_NAME, 0400, hn->net->proc_net,
-				&listing_ops, sizeof(struct seq_net_private));
+				&listing_ops, sizeof(struct listing));
 	if (!entry)
 		return -ENOMEM;
 	if (uid_valid(uid) && gid_valid(gid))

@@ -2,7 +2,8 @@
 /*
  * Who can prove a message? For a TCP quote: a live connection with this
  * 4-tuple that has the quoted byte in flight. What is checked here depends on
- * secrets (ports, sequence numbers), so it comes after everything public.
+ * secrets (ports, sequence numbers), so it comes after everything public. For
+ * a quote of anything else: nobody.
  */
 #include "../pmtu_hostroute.h"
 #include "compat.h"
@@ -82,7 +83,8 @@ static enum hostroute_outcome believe(struct hostroute_net *hn, struct sock *sk,
 		.mtu = msg->mtu,
 		.router = msg->router,
 		.ifindex = skb->skb_iif,
-		.class = HOSTROUTE_CLASS_PROVEN,
+		.class = skb->dev->flags & IFF_LOOPBACK ?
+			 HOSTROUTE_CLASS_LOCAL : HOSTROUTE_CLASS_PROVEN,
 	};
 	struct dst_entry *dst = socket_route(sk);
 	enum hostroute_outcome outcome;
@@ -114,25 +116,12 @@ static enum hostroute_outcome believe(struct hostroute_net *hn, struct sock *sk,
 	return outcome;
 }
 
-/**
- * hostroute_proof_tcp - find the connection that a message quotes, and act
- * @hn:	the namespace
- * @skb: the message, at LOCAL_IN
- * @msg: the message, parsed
- *
- * Context: softirq, RCU. Takes the socket's spinlock, and the table's inside.
- * Return: what became of the message.
- */
-enum hostroute_outcome hostroute_proof_tcp(struct hostroute_net *hn,
-					   struct sk_buff *skb,
-					   const struct hostroute_msg *msg)
+static enum hostroute_outcome prove_tcp(struct hostroute_net *hn,
+					struct sk_buff *skb,
+					const struct hostroute_msg *msg)
 {
 	enum hostroute_outcome outcome;
 	struct sock *sk;
-
-	/* The stock path checks policy again, with the quote reversed. */
-	if (!xfrm4_policy_check(NULL, XFRM_POLICY_IN, skb))
-		return HOSTROUTE_PASSED_POLICY;
 
 	sk = hostroute_compat_lookup_established(hn->net, msg->daddr, msg->dport,
 						 msg->saddr, ntohs(msg->sport),
@@ -152,4 +141,79 @@ enum hostroute_outcome hostroute_proof_tcp(struct hostroute_net *hn,
 	bh_unlock_sock(sk);
 	sock_put(sk);
 	return outcome;
+}
+
+/* ---- what nothing can prove --------------------------------------------------------- */
+
+/* What the path that the quoted packet took is believed to carry; 0: there is
+ * no such path. Ports would tell more about policy routing than a third party
+ * may be shown.
+ */
+static u32 path_estimate(struct net *net, const struct hostroute_msg *msg,
+			 int l3mdev)
+{
+	struct flowi4 fl4 = {
+		.daddr = msg->daddr,
+		.saddr = msg->saddr,
+		.flowi4_oif = l3mdev,
+		.flowi4_proto = msg->protocol,
+	};
+	struct rtable *rt = ip_route_output_key(net, &fl4);
+	u32 mtu = 0;
+
+	if (IS_ERR(rt))
+		return 0;
+	if (hostroute_route_clonable(&rt->dst))
+		mtu = dst_mtu(&rt->dst);
+	ip_rt_put(rt);
+	return mtu;
+}
+
+/*
+ * A quote of a datagram or an Echo proves nothing, and no socket is asked:
+ * whether there is one would show in the table (CVE-2021-20322). The claim is
+ * put on record, apart from what is proven, and the stock path acts on it.
+ */
+static enum hostroute_outcome record(struct hostroute_net *hn,
+				     const struct sk_buff *skb,
+				     const struct hostroute_msg *msg)
+{
+	struct hostroute_claim claim = {
+		.key.daddr = msg->daddr,
+		.key.l3mdev = l3mdev_master_ifindex_rcu(skb->dev),
+		.now = hostroute_now(),
+		.mtu = msg->mtu,
+		.router = msg->router,
+		.ifindex = skb->skb_iif,
+		.class = HOSTROUTE_CLASS_UNPROVEN,
+	};
+
+	claim.estimate = path_estimate(hn->net, msg, claim.key.l3mdev);
+	if (!claim.mtu)
+		claim.mtu = hostroute_icmp_plateau(msg, claim.estimate);
+	if (claim.estimate &&
+	    hostroute_net_learn(hn, &claim) == HOSTROUTE_LEARNED)
+		hostroute_stats_inc(hn->stats, HOSTROUTE_RECORDED);
+	return HOSTROUTE_PASSED_UNPROVEN;
+}
+
+/**
+ * hostroute_proof_act - find out who can prove a message, and act on it
+ * @hn:	the namespace
+ * @skb: the message, at LOCAL_IN
+ * @msg: the message, parsed
+ *
+ * Context: softirq, RCU. For TCP takes the socket's spinlock, and the table's
+ * inside.
+ * Return: what became of the message.
+ */
+enum hostroute_outcome hostroute_proof_act(struct hostroute_net *hn,
+					   struct sk_buff *skb,
+					   const struct hostroute_msg *msg)
+{
+	/* The stock path checks policy again, with the quote reversed. */
+	if (!xfrm4_policy_check(NULL, XFRM_POLICY_IN, skb))
+		return HOSTROUTE_PASSED_POLICY;
+	return msg->protocol == IPPROTO_TCP ? prove_tcp(hn, skb, msg) :
+					      record(hn, skb, msg);
 }

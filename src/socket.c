@@ -45,40 +45,38 @@ static struct dst_entry *valid_route(struct sock *sk)
 }
 
 /* Put the socket under its host route if there is one. The socket is ours. */
-static struct hostroute *enter(struct hostroute_net *hn, struct sock *sk)
+static struct dst_entry *enter(struct hostroute_net *hn, struct sock *sk)
 {
 	struct dst_entry *dst = valid_route(sk);
 	struct hostroute *route;
 	struct dst_entry *clone;
 
-	if (!dst)
-		return NULL;
-	route = hostroute_route_of(dst);
-	if (route)
-		return route;
+	if (!dst || hostroute_route_of(dst))
+		return dst;
 	route = hostroute_net_find(hn, dst, inet_sk(sk)->inet_daddr);
-	if (!route)
-		return NULL;
-	clone = hostroute_route_get(&hn->table, route, dst);
+	clone = route ? hostroute_route_get(&hn->table, route, dst) : NULL;
 	if (!clone)
-		return NULL;
+		return dst;
+	hostroute_mark_used(route);
 	__sk_dst_set(sk, clone);
-	return route;
+	return clone;
 }
 
 /* BH is off, and the socket ours: its spinlock is held, and nobody owns it. */
 static void clamp_now(struct hostroute_net *hn, struct sock *sk)
 {
-	struct hostroute *route;
+	struct dst_entry *dst;
 
 	if ((1 << sk->sk_state) & (TCPF_LISTEN | TCPF_CLOSE))
 		return;
 	if (READ_ONCE(hn->mode) != HOSTROUTE_MODE_ENFORCE)
 		return;
 	rcu_read_lock();
-	route = enter(hn, sk);
-	if (route && inet_csk(sk)->icsk_pmtu_cookie > READ_ONCE(route->mtu)) {
-		hostroute_mark_used(route);
+	dst = enter(hn, sk);
+	/* Also when it is the route itself, and no host route, that has come
+	 * below what the socket believes: the segment is lost all the same.
+	 */
+	if (dst && inet_csk(sk)->icsk_pmtu_cookie > dst_mtu(dst)) {
 		/* TCP takes dst_mtu() for its MSS and sends what was lost once
 		 * more. What it reports to the route first is no news to any:
 		 * should the clone be retired at this moment, the stock route

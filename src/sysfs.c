@@ -11,15 +11,22 @@
 #include "compat.h"
 
 #include <linux/capability.h>
+#include <linux/ctype.h>
+#include <linux/in.h>
+#include <linux/inet.h>
 #include <linux/kstrtox.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/sysfs.h>
 
 struct hostroute_limits hostroute_default_limits = {
 	.max_routes = HOSTROUTE_MAX_ROUTES_DEFAULT,
+	.max_unproven = HOSTROUTE_MAX_UNPROVEN_AUTO,
 	.min_mtu = HOSTROUTE_MIN_MTU_DEFAULT,
+	.min_mtu_unproven = HOSTROUTE_MIN_MTU_UNPROVEN_DEFAULT,
 	.expire = HOSTROUTE_EXPIRE_DEFAULT,
+	.expire_unproven = HOSTROUTE_EXPIRE_UNPROVEN_DEFAULT,
 	.at_limit = HOSTROUTE_AT_LIMIT_EVICT,
 };
 
@@ -44,17 +51,19 @@ static const char * const at_limit_words[] = {
  * @words:	values are these words (their index is kept), or
  * @min:	smallest number
  * @max:	largest number
+ * @follows:	"auto" stands for U32_MAX
  * @initial:	what new namespaces start with
  * @at:	offset of the u32 where a namespace keeps it
- * @apply:	sets it there; process context
+ * @apply:	sets it there; process context; 0 or a negative errno
  */
 struct setting {
 	const char * const *words;
 	u32 min;
 	u32 max;
+	bool follows;
 	u32 *initial;
 	size_t at;
-	void (*apply)(struct hostroute_net *hn, u32 value);
+	int (*apply)(struct hostroute_net *hn, u32 value);
 };
 
 #define AT(member)	offsetof(struct hostroute_net, member)
@@ -64,38 +73,63 @@ static u32 *current_value(const struct setting *setting, struct hostroute_net *h
 	return (u32 *)((char *)hn + setting->at);
 }
 
-static void apply_mode(struct hostroute_net *hn, u32 value)
+static int apply_mode(struct hostroute_net *hn, u32 value)
 {
 	WRITE_ONCE(hn->mode, value);
 	hostroute_net_changed(hn);
 	if (value != HOSTROUTE_MODE_OFF)
-		return;
+		return 0;
 	/* No hook makes a clone any more when they are dropped. */
 	flush_work(&hn->output_work);
 	synchronize_rcu();
 	hostroute_route_drop_all(&hn->table);
+	return 0;
 }
 
-static void apply_max_routes(struct hostroute_net *hn, u32 value)
+static int apply_max_routes(struct hostroute_net *hn, u32 value)
 {
-	hostroute_table_set_max_routes(&hn->table, value);
+	int err = hostroute_table_set_max_routes(&hn->table, value);
+
 	hostroute_net_changed(hn);
+	return err;
 }
 
-static void apply_min_mtu(struct hostroute_net *hn, u32 value)
+static int apply_max_unproven(struct hostroute_net *hn, u32 value)
+{
+	hostroute_table_set_max_unproven(&hn->table, value);
+	return 0;
+}
+
+static int apply_at_limit(struct hostroute_net *hn, u32 value)
+{
+	WRITE_ONCE(hn->table.limits.at_limit, value);
+	return 0;
+}
+
+static int apply_min_mtu(struct hostroute_net *hn, u32 value)
 {
 	WRITE_ONCE(hn->table.limits.min_mtu, value);
+	return 0;
 }
 
-static void apply_expire(struct hostroute_net *hn, u32 value)
+static int apply_min_mtu_unproven(struct hostroute_net *hn, u32 value)
+{
+	WRITE_ONCE(hn->table.limits.min_mtu_unproven, value);
+	return 0;
+}
+
+static int apply_expire(struct hostroute_net *hn, u32 value)
 {
 	WRITE_ONCE(hn->table.limits.expire, value);
 	hostroute_net_resweep(hn);
+	return 0;
 }
 
-static void apply_at_limit(struct hostroute_net *hn, u32 value)
+static int apply_expire_unproven(struct hostroute_net *hn, u32 value)
 {
-	WRITE_ONCE(hn->table.limits.at_limit, value);
+	WRITE_ONCE(hn->table.limits.expire_unproven, value);
+	hostroute_net_resweep(hn);
+	return 0;
 }
 
 static const struct setting mode_setting = {
@@ -112,6 +146,14 @@ static const struct setting max_routes_setting = {
 	.apply = apply_max_routes,
 };
 
+static const struct setting max_unproven_setting = {
+	.max = HOSTROUTE_MAX_ROUTES_MAX,
+	.follows = true,
+	.initial = &hostroute_default_limits.max_unproven,
+	.at = AT(table.limits.max_unproven),
+	.apply = apply_max_unproven,
+};
+
 static const struct setting min_mtu_setting = {
 	.min = HOSTROUTE_MTU_MIN,
 	.max = HOSTROUTE_MTU_MAX,
@@ -120,11 +162,26 @@ static const struct setting min_mtu_setting = {
 	.apply = apply_min_mtu,
 };
 
+static const struct setting min_mtu_unproven_setting = {
+	.min = HOSTROUTE_MTU_MIN,
+	.max = HOSTROUTE_MTU_MAX,
+	.initial = &hostroute_default_limits.min_mtu_unproven,
+	.at = AT(table.limits.min_mtu_unproven),
+	.apply = apply_min_mtu_unproven,
+};
+
 static const struct setting expire_setting = {
 	.max = HOSTROUTE_EXPIRE_MAX,
 	.initial = &hostroute_default_limits.expire,
 	.at = AT(table.limits.expire),
 	.apply = apply_expire,
+};
+
+static const struct setting expire_unproven_setting = {
+	.max = HOSTROUTE_EXPIRE_MAX,
+	.initial = &hostroute_default_limits.expire_unproven,
+	.at = AT(table.limits.expire_unproven),
+	.apply = apply_expire_unproven,
 };
 
 static const struct setting at_limit_setting = {
@@ -148,28 +205,39 @@ static int parse_word(const char * const *words, const char *buf, u32 *value)
 }
 
 /* Decimal only: "010" and "0x10" are more likely a mistake than a wish. */
-static int parse(const struct setting *setting, const char *buf, u32 *value)
+static int parse_number(const char *buf, u32 min, u32 max, u32 *value)
 {
 	u32 number;
 	int err;
 
-	if (setting->words)
-		return parse_word(setting->words, buf, value);
 	if (buf[0] < '0' || buf[0] > '9')
 		return -EINVAL;
 	err = kstrtou32(buf, 10, &number);
 	if (err)
 		return err;
-	if (number < setting->min || number > setting->max)
+	if (number < min || number > max)
 		return -ERANGE;
 	*value = number;
 	return 0;
+}
+
+static int parse(const struct setting *setting, const char *buf, u32 *value)
+{
+	if (setting->words)
+		return parse_word(setting->words, buf, value);
+	if (setting->follows && sysfs_streq(buf, "auto")) {
+		*value = U32_MAX;
+		return 0;
+	}
+	return parse_number(buf, setting->min, setting->max, value);
 }
 
 static int print(const struct setting *setting, char *buf, u32 value)
 {
 	if (setting->words)
 		return sysfs_emit(buf, "%s\n", setting->words[value]);
+	if (setting->follows && value == U32_MAX)
+		return sysfs_emit(buf, "auto\n");
 	return sysfs_emit(buf, "%u\n", value);
 }
 
@@ -205,8 +273,11 @@ static const struct kernel_param_ops param_ops = {
 
 PARAM(mode, "enforce or off");
 PARAM(max_routes, "host routes at most");
+PARAM(max_unproven, "of these, unproven ones at most, or auto: an eighth");
 PARAM(min_mtu, "lowest MTU believed, bytes");
+PARAM(min_mtu_unproven, "lowest MTU recorded of what is unproven, bytes");
 PARAM(expire, "seconds that a learned MTU lasts, 0 for ever");
+PARAM(expire_unproven, "seconds that an unproven one lasts, 0 for ever");
 PARAM(at_limit, "when full: evict or ignore");
 
 /* ---- attributes ------------------------------------------------------------------ */
@@ -246,10 +317,9 @@ static ssize_t setting_store(struct device *dev, struct device_attribute *attr,
 	if (!may(hn_of(dev)))
 		return -EPERM;
 	err = parse(setting, buf, &value);
-	if (err)
-		return err;
-	setting->apply(hn_of(dev), value);
-	return len;
+	if (!err)
+		err = setting->apply(hn_of(dev), value);
+	return err ?: len;
 }
 
 #define SETTING_ATTR(name)						\
@@ -260,9 +330,12 @@ static struct setting_attr name##_attr = {				\
 
 SETTING_ATTR(mode);
 SETTING_ATTR(max_routes);
-SETTING_ATTR(min_mtu);
-SETTING_ATTR(expire);
+SETTING_ATTR(max_unproven);
 SETTING_ATTR(at_limit);
+SETTING_ATTR(min_mtu);
+SETTING_ATTR(min_mtu_unproven);
+SETTING_ATTR(expire);
+SETTING_ATTR(expire_unproven);
 
 static ssize_t count_show(struct device *dev, struct device_attribute *attr,
 			  char *buf)
@@ -276,16 +349,148 @@ static ssize_t count_show(struct device *dev, struct device_attribute *attr,
 
 static DEVICE_ATTR_ADMIN_RO(count);
 
-static ssize_t flush_store(struct device *dev, struct device_attribute *attr,
-			   const char *buf, size_t len)
+static ssize_t count_unproven_show(struct device *dev,
+				   struct device_attribute *attr, char *buf)
 {
 	struct hostroute_net *hn = hn_of(dev);
 
 	if (!may(hn))
 		return -EPERM;
-	if (!sysfs_streq(buf, "learned") && !sysfs_streq(buf, "all"))
+	return sysfs_emit(buf, "%u\n",
+			  hostroute_table_count_rank(&hn->table,
+						     HOSTROUTE_RANK_UNPROVEN));
+}
+
+static DEVICE_ATTR_ADMIN_RO(count_unproven);
+
+/* ---- add, del, flush -------------------------------------------------------------- */
+
+/* The longest line that makes sense, with room for blanks. */
+#define COMMAND_MAX	64
+
+/* One blank-separated word; NULL when there is none left. */
+static char *next_word(char **line)
+{
+	char *word;
+
+	*line = skip_spaces(*line);
+	if (!**line)
+		return NULL;
+	word = *line;
+	*line += strcspn(word, " \t\n");
+	if (**line)
+		*(*line)++ = '\0';
+	return word;
+}
+
+/* A destination that a packet can have which routers forward. */
+static int parse_address(const char *word, __be32 *address)
+{
+	const char *end;
+
+	if (!word || !in4_pton(word, -1, (u8 *)address, -1, &end) || *end)
 		return -EINVAL;
-	hostroute_table_flush(&hn->table);
+	if (ipv4_is_zeronet(*address) || ipv4_is_loopback(*address) ||
+	    ipv4_is_multicast(*address) || ipv4_is_lbcast(*address))
+		return -EINVAL;
+	return 0;
+}
+
+static int parse_vrf(struct net *net, const char *word, int *ifindex)
+{
+	struct net_device *dev;
+	int err = 0;
+
+	if (!word)
+		return 0;
+	rcu_read_lock();
+	dev = dev_get_by_name_rcu(net, word);
+	if (!dev)
+		err = -ENODEV;
+	else if (!netif_is_l3_master(dev))
+		err = -EINVAL;
+	else
+		*ifindex = dev->ifindex;
+	rcu_read_unlock();
+	return err;
+}
+
+/* "ADDRESS [MTU] [VRF]", the MTU if there is a place for it. */
+static int parse_route(struct net *net, const char *buf, size_t len,
+		       struct hostroute_key *key, u32 *mtu)
+{
+	char copy[COMMAND_MAX], *line = copy, *word;
+	int err;
+
+	*key = (struct hostroute_key) {};
+	if (len >= sizeof(copy) || strnlen(buf, len) != len)
+		return -EINVAL;
+	strscpy(copy, buf, sizeof(copy));
+	err = parse_address(next_word(&line), &key->daddr);
+	if (err)
+		return err;
+	if (mtu) {
+		word = next_word(&line);
+		if (!word)
+			return -EINVAL;
+		err = parse_number(word, HOSTROUTE_MTU_MIN, HOSTROUTE_MTU_MAX, mtu);
+		if (err)
+			return err;
+	}
+	err = parse_vrf(net, next_word(&line), &key->l3mdev);
+	if (err)
+		return err;
+	return next_word(&line) ? -EINVAL : 0;
+}
+
+static ssize_t add_store(struct device *dev, struct device_attribute *attr,
+			 const char *buf, size_t len)
+{
+	struct hostroute_net *hn = hn_of(dev);
+	struct hostroute_key key;
+	u32 mtu;
+	int err;
+
+	if (!may(hn))
+		return -EPERM;
+	err = parse_route(hn->net, buf, len, &key, &mtu);
+	if (!err)
+		err = hostroute_net_pin(hn, &key, mtu);
+	return err ?: len;
+}
+
+static DEVICE_ATTR_WO(add);
+
+static ssize_t del_store(struct device *dev, struct device_attribute *attr,
+			 const char *buf, size_t len)
+{
+	struct hostroute_net *hn = hn_of(dev);
+	struct hostroute_key key;
+	int err;
+
+	if (!may(hn))
+		return -EPERM;
+	err = parse_route(hn->net, buf, len, &key, NULL);
+	if (!err)
+		err = hostroute_table_del(&hn->table, &key);
+	if (!err)
+		hostroute_net_changed(hn);
+	return err ?: len;
+}
+
+static DEVICE_ATTR_WO(del);
+
+static ssize_t flush_store(struct device *dev, struct device_attribute *attr,
+			   const char *buf, size_t len)
+{
+	struct hostroute_net *hn = hn_of(dev);
+	bool all = sysfs_streq(buf, "all");
+
+	if (!may(hn))
+		return -EPERM;
+	if (!all && !sysfs_streq(buf, "learned"))
+		return -EINVAL;
+	hostroute_table_flush(&hn->table, all);
 	hostroute_net_changed(hn);
 	return len;
 }
@@ -295,10 +500,16 @@ static DEVICE_ATTR_WO(flush);
 static struct attribute *main_attrs[] = {
 	&mode_attr.attr.attr,
 	&max_routes_attr.attr.attr,
-	&min_mtu_attr.attr.attr,
-	&expire_attr.attr.attr,
+	&max_unproven_attr.attr.attr,
 	&at_limit_attr.attr.attr,
+	&min_mtu_attr.attr.attr,
+	&min_mtu_unproven_attr.attr.attr,
+	&expire_attr.attr.attr,
+	&expire_unproven_attr.attr.attr,
 	&dev_attr_count.attr,
+	&dev_attr_count_unproven.attr,
+	&dev_attr_add.attr,
+	&dev_attr_del.attr,
 	&dev_attr_flush.attr,
 	NULL
 };

@@ -6,16 +6,19 @@
  * packet, a socket or a clock. What a change means for clones is told to
  * hostroute_route_sync() and hostroute_route_drop(), which the tests replace.
  *
- * A route is in four places while it is linked: the hash (look-ups), the ids
- * (a walk that can stop and go on later), the lru list (eviction) and the age
- * list (expiry). It enters and leaves all four under the table's lock, and
- * the count changes in link() and unlink(), nowhere else. A message about a
- * known destination cannot count again: it never gets to link().
+ * While it is linked a route is in the hash (look-ups), in the ids (walks that
+ * can stop and go on later) and in the pool of its rank: the unproven in an
+ * array (one is evicted at random), the learned in the lru list, both in a list
+ * by age. It enters and leaves all of them under the table's lock, and the
+ * count changes in link() and unlink(), nowhere else. A message about a known
+ * destination cannot count again: it never gets to link().
  */
 #include "../pmtu_hostroute.h"
 
+#include <linux/ratelimit.h>
 #include <linux/rhashtable.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/siphash.h>
 #include <linux/slab.h>
 
@@ -23,9 +26,13 @@
 #define BATCH			64
 /* Used routes that an eviction passes over before it takes one all the same. */
 #define SECOND_CHANCES		64
+/* No sleep under the lock, and none of the reserves: a cache can do without. */
+#define GFP_LEARN		(GFP_NOWAIT | __GFP_NOWARN)
 
 static struct kmem_cache *route_cache;
 static hsiphash_key_t hash_key __read_mostly;
+/* One line a minute for the whole module: anybody can make namespaces. */
+static DEFINE_RATELIMIT_STATE(limit_log, 60 * HZ, 1);
 
 /* Addresses come from the wire: the key is secret, the seed is the table's. */
 static u32 key_hash(const void *data, u32 len, u32 seed)
@@ -47,7 +54,8 @@ static const struct rhashtable_params hash_params = {
 int hostroute_table_slab_init(void)
 {
 	get_random_bytes(&hash_key, sizeof(hash_key));
-	route_cache = KMEM_CACHE(hostroute, 0);
+	ratelimit_set_flags(&limit_log, RATELIMIT_MSG_ON_RELEASE);
+	route_cache = KMEM_CACHE(hostroute, SLAB_ACCOUNT | SLAB_RECLAIM_ACCOUNT);
 	return route_cache ? 0 : -ENOMEM;
 }
 
@@ -57,26 +65,44 @@ void hostroute_table_slab_exit(void)
 	kmem_cache_destroy(route_cache);
 }
 
+static u32 share_of(u32 max_routes)
+{
+	return max_routes / HOSTROUTE_UNPROVEN_SHARE;
+}
+
 /**
  * hostroute_table_init - make an empty table
  * @table:	to fill
- * @stats:	counters for evictions, expiries and flushes; outlive the table
- * @limits:	copied
+ * @stats:	counters for what happens to routes; outlive the table
+ * @limits:	copied; max_unproven may be HOSTROUTE_MAX_UNPROVEN_AUTO
  *
+ * @table->memcg and ->owner are the caller's to set.
  * Context: process, may sleep. Return: 0 or a negative errno.
  */
 int hostroute_table_init(struct hostroute_table *table,
 			 struct hostroute_stats __percpu *stats,
 			 const struct hostroute_limits *limits)
 {
+	int i;
+
 	spin_lock_init(&table->lock);
-	xa_init_flags(&table->ids, XA_FLAGS_ALLOC);
+	mutex_init(&table->admin);
+	xa_init_flags(&table->ids, XA_FLAGS_ALLOC | XA_FLAGS_ACCOUNT);
+	xa_init_flags(&table->unproven, XA_FLAGS_ACCOUNT);
 	INIT_LIST_HEAD(&table->lru);
-	INIT_LIST_HEAD(&table->age);
-	table->next_id = 0;
+	for (i = 0; i < HOSTROUTE_RANK_COUNT; i++) {
+		table->pool[i].count = 0;
+		INIT_LIST_HEAD(&table->pool[i].age);
+	}
+	table->slots = 0;
 	table->count = 0;
+	table->serial = 0;
 	table->smallest_mtu = U32_MAX;
 	table->limits = *limits;
+	table->unproven_follows =
+		limits->max_unproven == HOSTROUTE_MAX_UNPROVEN_AUTO;
+	if (table->unproven_follows)
+		table->limits.max_unproven = share_of(limits->max_routes);
 	table->stats = stats;
 	return rhashtable_init(&table->hash, &hash_params);
 }
@@ -84,10 +110,25 @@ int hostroute_table_init(struct hostroute_table *table,
 /* The caller has made sure that nobody learns or reads any more. */
 void hostroute_table_exit(struct hostroute_table *table)
 {
-	hostroute_table_flush(table);
-	WARN_ON(table->count);
+	hostroute_table_flush(table, true);
+	WARN_ON(table->count || table->slots);
+	xa_destroy(&table->unproven);
 	xa_destroy(&table->ids);
 	rhashtable_destroy(&table->hash);
+	mutex_destroy(&table->admin);
+}
+
+/* ---- one route ---------------------------------------------------------------- */
+
+static enum hostroute_rank rank_of(const struct hostroute *route)
+{
+	return hostroute_rank(READ_ONCE(route->class));
+}
+
+/* A pinned route that a message has lowered for a while. */
+static bool lowered(const struct hostroute *route)
+{
+	return READ_ONCE(route->mtu) < READ_ONCE(route->pinned_mtu);
 }
 
 static void free_rcu(struct rcu_head *head)
@@ -101,46 +142,35 @@ void hostroute_put(struct hostroute *route)
 		call_rcu(&route->rcu, free_rcu);
 }
 
-/* Where a route can be found; the part of linking that can fail. */
-static int publish(struct hostroute_table *table, struct hostroute *route)
+/**
+ * hostroute_table_expires - when a route, or what lowered it, ends by age
+ * @table:	whose limits apply
+ * @route:	under RCU or the table's lock
+ *
+ * The limit is read anew each time: a changed one acts on every route at once.
+ * Return: boot time in ns, 0: never.
+ */
+u64 hostroute_table_expires(const struct hostroute_table *table,
+			    const struct hostroute *route)
 {
-	int err;
+	enum hostroute_rank rank = rank_of(route);
+	u32 life;
 
-	lockdep_assert_held(&table->lock);
-	err = xa_alloc_cyclic(&table->ids, &route->id, route, xa_limit_32b,
-			      &table->next_id, GFP_ATOMIC | __GFP_NOWARN);
-	if (err < 0)
-		return err;
-	err = rhashtable_insert_fast(&table->hash, &route->node, hash_params);
-	if (err)
-		xa_erase(&table->ids, route->id);
-	return err;
+	if (rank == HOSTROUTE_RANK_PINNED && !lowered(route))
+		return 0;
+	life = rank == HOSTROUTE_RANK_UNPROVEN ?
+	       READ_ONCE(table->limits.expire_unproven) :
+	       READ_ONCE(table->limits.expire);
+	return life ? atomic64_read(&route->updated) + (u64)life * NSEC_PER_SEC : 0;
 }
 
-static void link(struct hostroute_table *table, struct hostroute *route)
+/* 64 bits of nanoseconds do not wrap in 584 years of uptime. */
+static bool lapsed(const struct hostroute_table *table,
+		   const struct hostroute *route, u64 now)
 {
-	lockdep_assert_held(&table->lock);
-	list_add_tail(&route->lru, &table->lru);
-	list_add_tail(&route->age, &table->age);
-	WRITE_ONCE(table->count, table->count + 1);
-}
+	u64 end = hostroute_table_expires(table, route);
 
-/* Take a route out of all four places and drop the table's reference. */
-static void unlink(struct hostroute_table *table, struct hostroute *route,
-		   enum hostroute_outcome why)
-{
-	lockdep_assert_held(&table->lock);
-	rhashtable_remove_fast(&table->hash, &route->node, hash_params);
-	xa_erase(&table->ids, route->id);
-	list_del(&route->lru);
-	list_del(&route->age);
-	WRITE_ONCE(table->count, table->count - 1);
-	if (!table->count)
-		WRITE_ONCE(table->smallest_mtu, U32_MAX);
-	WRITE_ONCE(route->dead, true);
-	hostroute_route_drop(table, route);
-	hostroute_stats_inc(table->stats, why);
-	hostroute_put(route);
+	return end && now >= end;
 }
 
 /**
@@ -149,19 +179,169 @@ static void unlink(struct hostroute_table *table, struct hostroute *route,
  * @route:	to judge; under RCU or the table's lock
  * @now:	boot time, ns
  *
- * The limit is read anew each time: a changed one acts on every route at once.
+ * Return: false for a pinned one, always.
  */
 bool hostroute_table_expired(const struct hostroute_table *table,
 			     const struct hostroute *route, u64 now)
 {
-	u64 life = (u64)READ_ONCE(table->limits.expire) * NSEC_PER_SEC;
-	u64 updated = READ_ONCE(route->updated);
+	return rank_of(route) != HOSTROUTE_RANK_PINNED &&
+	       lapsed(table, route, now);
+}
 
-	return life && now > updated && now - updated >= life;
+static void note_mtu(struct hostroute_table *table, const struct hostroute *route)
+{
+	if (rank_of(route) != HOSTROUTE_RANK_UNPROVEN &&
+	    route->mtu < table->smallest_mtu)
+		WRITE_ONCE(table->smallest_mtu, route->mtu);
+}
+
+static void set_mtu(struct hostroute_table *table, struct hostroute *route, u32 mtu)
+{
+	lockdep_assert_held(&table->lock);
+	if (mtu == route->mtu)
+		return;
+	WRITE_ONCE(route->previous_mtu, route->mtu);
+	WRITE_ONCE(route->mtu, mtu);
+	note_mtu(table, route);
+	hostroute_route_sync(route);
+}
+
+/* ---- in and out ------------------------------------------------------------------ */
+
+/* The last of the array moves into the hole: storing where there is something
+ * takes no memory, so this cannot fail.
+ */
+static void give_slot_back(struct hostroute_table *table, struct hostroute *route)
+{
+	struct hostroute *last;
+
+	lockdep_assert_held(&table->lock);
+	last = xa_load(&table->unproven, --table->slots);
+	xa_store(&table->unproven, route->slot, last, 0);
+	last->slot = route->slot;
+	xa_erase(&table->unproven, table->slots);
+}
+
+static void join_pool(struct hostroute_table *table, struct hostroute *route)
+{
+	enum hostroute_rank rank = rank_of(route);
+	struct hostroute_pool *pool = &table->pool[rank];
+
+	lockdep_assert_held(&table->lock);
+	WRITE_ONCE(pool->count, pool->count + 1);
+	if (rank == HOSTROUTE_RANK_LEARNED)
+		list_add_tail(&route->lru, &table->lru);
+	if (rank != HOSTROUTE_RANK_PINNED || lowered(route))
+		list_add_tail(&route->age, &pool->age);
+	note_mtu(table, route);
+}
+
+static void leave_pool(struct hostroute_table *table, struct hostroute *route)
+{
+	enum hostroute_rank rank = rank_of(route);
+	struct hostroute_pool *pool = &table->pool[rank];
+
+	lockdep_assert_held(&table->lock);
+	WRITE_ONCE(pool->count, pool->count - 1);
+	list_del_init(&route->lru);
+	list_del_init(&route->age);
+	if (rank == HOSTROUTE_RANK_UNPROVEN)
+		give_slot_back(table, route);
+}
+
+static void change_class(struct hostroute_table *table, struct hostroute *route,
+			 enum hostroute_class class)
+{
+	leave_pool(table, route);
+	WRITE_ONCE(route->class, class);
+	join_pool(table, route);
+}
+
+/*
+ * All of linking that can fail. The id is only reserved, so that no walk sees
+ * the new route together with the one it is going to replace. Look-ups do,
+ * for as long as the lock is held.
+ */
+static struct hostroute *create(struct hostroute_table *table,
+				const struct hostroute_key *key,
+				enum hostroute_class class)
+{
+	struct hostroute *route;
+
+	lockdep_assert_held(&table->lock);
+	route = kmem_cache_zalloc(route_cache, GFP_LEARN);
+	if (!route)
+		return NULL;
+	route->key = *key;
+	route->class = class;
+	refcount_set(&route->ref, 1);
+	INIT_LIST_HEAD(&route->lru);
+	INIT_LIST_HEAD(&route->age);
+	INIT_HLIST_HEAD(&route->clones);
+	if (xa_alloc(&table->ids, &route->id, NULL, xa_limit_32b, GFP_LEARN))
+		goto err_route;
+	if (rank_of(route) == HOSTROUTE_RANK_UNPROVEN) {
+		if (xa_insert(&table->unproven, table->slots, route, GFP_LEARN))
+			goto err_id;
+		route->slot = table->slots++;
+	}
+	if (rhashtable_insert_fast(&table->hash, &route->node, hash_params))
+		goto err_slot;
+	return route;
+
+err_slot:
+	if (rank_of(route) == HOSTROUTE_RANK_UNPROVEN)
+		give_slot_back(table, route);
+err_id:
+	xa_erase(&table->ids, route->id);
+err_route:
+	kmem_cache_free(route_cache, route);
+	return NULL;
+}
+
+/* What create() made, with all else filled in. The id is reserved: to fill it
+ * takes no memory.
+ */
+static void link(struct hostroute_table *table, struct hostroute *route)
+{
+	lockdep_assert_held(&table->lock);
+	route->serial = ++table->serial;
+	xa_store(&table->ids, route->id, route, 0);
+	join_pool(table, route);
+	WRITE_ONCE(table->count, table->count + 1);
+}
+
+/* Take a route out of everything and drop the table's reference. */
+static void unlink(struct hostroute_table *table, struct hostroute *route,
+		   enum hostroute_outcome why)
+{
+	lockdep_assert_held(&table->lock);
+	rhashtable_remove_fast(&table->hash, &route->node, hash_params);
+	xa_erase(&table->ids, route->id);
+	leave_pool(table, route);
+	WRITE_ONCE(table->count, table->count - 1);
+	if (!hostroute_table_applies(table))
+		WRITE_ONCE(table->smallest_mtu, U32_MAX);
+	WRITE_ONCE(route->dead, true);
+	hostroute_route_drop(table, route);
+	hostroute_stats_inc(table->stats, why);
+	hostroute_put(route);
+}
+
+/* ---- who has to go ------------------------------------------------------------------ */
+
+/* One that is linked: an attacker must not be able to tell which. */
+static struct hostroute *pick_unproven(struct hostroute_table *table)
+{
+	u32 n = table->pool[HOSTROUTE_RANK_UNPROVEN].count;
+
+	lockdep_assert_held(&table->lock);
+	return n ? xa_load(&table->unproven, reciprocal_scale(get_random_u32(), n)) :
+		   NULL;
 }
 
 /* The least recently used route, with a second chance for used ones. */
-static struct hostroute *pick_victim(struct hostroute_table *table)
+static struct hostroute *pick_learned(struct hostroute_table *table)
 {
 	struct hostroute *route;
 	int i;
@@ -178,23 +358,90 @@ static struct hostroute *pick_victim(struct hostroute_table *table)
 	return list_first_entry(&table->lru, struct hostroute, lru);
 }
 
-static void note_mtu(struct hostroute_table *table, u32 mtu)
+/* The weakest first; a pinned one never. */
+static struct hostroute *pick_victim(struct hostroute_table *table)
 {
-	if (mtu < table->smallest_mtu)
-		WRITE_ONCE(table->smallest_mtu, mtu);
+	return pick_unproven(table) ?: pick_learned(table);
 }
 
-static void take_over(struct hostroute_table *table, struct hostroute *route,
-		      const struct hostroute_claim *claim)
+/*
+ * May a new route of this rank come in, if need be for another? at_limit says
+ * whether messages may evict routes of their own rank. A weaker one always
+ * gives way: what nobody can prove must not keep out what somebody can. The
+ * administrator's own always come in, as long as there is another to go.
+ */
+static bool admitted(const struct hostroute_table *table, enum hostroute_rank rank)
 {
-	WRITE_ONCE(route->updated, claim->now);
-	WRITE_ONCE(route->router, claim->router);
-	WRITE_ONCE(route->ifindex, claim->ifindex);
+	const struct hostroute_limits *limits = &table->limits;
+	u32 unproven = table->pool[HOSTROUTE_RANK_UNPROVEN].count;
+	bool evict = READ_ONCE(limits->at_limit) == HOSTROUTE_AT_LIMIT_EVICT;
+
+	if (!limits->max_routes)
+		return false;
+	if (rank == HOSTROUTE_RANK_UNPROVEN && unproven >= limits->max_unproven)
+		return limits->max_unproven && unproven && evict;
+	if (table->count < limits->max_routes)
+		return true;
+	if (rank == HOSTROUTE_RANK_UNPROVEN)
+		return unproven && evict;
+	if (unproven)
+		return true;
+	return table->pool[HOSTROUTE_RANK_LEARNED].count &&
+	       (evict || rank == HOSTROUTE_RANK_PINNED);
+}
+
+/* Only after admitted(), and after everything that can fail. */
+static void make_room(struct hostroute_table *table, enum hostroute_rank rank)
+{
+	const struct hostroute_pool *unproven = &table->pool[HOSTROUTE_RANK_UNPROVEN];
+
+	if (rank == HOSTROUTE_RANK_UNPROVEN &&
+	    unproven->count >= table->limits.max_unproven)
+		unlink(table, pick_unproven(table), HOSTROUTE_EVICTED);
+	if (table->count >= table->limits.max_routes)
+		unlink(table, pick_victim(table), HOSTROUTE_EVICTED);
+}
+
+/* Memory is the table's owner's, whoever happens to be running. */
+static struct hostroute *create_charged(struct hostroute_table *table,
+					const struct hostroute_key *key,
+					enum hostroute_class class)
+{
+	struct mem_cgroup *old = set_active_memcg(table->memcg);
+	struct hostroute *route = create(table, key, class);
+
+	set_active_memcg(old);
+	return route;
+}
+
+/* ---- learning ------------------------------------------------------------------------ */
+
+/* A pinned route that was lowered is the administrator's value again. */
+static void restore(struct hostroute_table *table, struct hostroute *route)
+{
+	if (!lowered(route))
+		return;
+	list_del_init(&route->age);
+	set_mtu(table, route, route->pinned_mtu);
+	WRITE_ONCE(route->router, 0);
+	WRITE_ONCE(route->ifindex, 0);
+	hostroute_stats_inc(table->stats, HOSTROUTE_RESTORED);
+}
+
+/* A message about a known destination was believed. */
+static void accept(struct hostroute_table *table, struct hostroute *route,
+		   const struct hostroute_claim *claim)
+{
+	enum hostroute_rank rank = rank_of(route);
+
+	atomic64_set(&route->updated, claim->now);
 	WRITE_ONCE(route->uses, route->uses + 1);
 	WRITE_ONCE(route->used, true);
-	if (claim->class > route->class)
-		WRITE_ONCE(route->class, claim->class);
-	list_move_tail(&route->age, &table->age);
+	if (rank == HOSTROUTE_RANK_PINNED && !lowered(route))
+		return;
+	WRITE_ONCE(route->router, claim->router);
+	WRITE_ONCE(route->ifindex, claim->ifindex);
+	list_move_tail(&route->age, &table->pool[rank].age);
 }
 
 static enum hostroute_outcome update(struct hostroute_table *table,
@@ -204,58 +451,94 @@ static enum hostroute_outcome update(struct hostroute_table *table,
 	lockdep_assert_held(&table->lock);
 	if (mtu > route->mtu)
 		return HOSTROUTE_IGNORED_NOT_SMALLER;
+	/* The path's own MTU, the link's say, has come below what was learned:
+	 * no news about the rest of the path, and it may grow again.
+	 */
+	if (mtu < route->mtu && mtu >= claim->estimate)
+		return HOSTROUTE_IGNORED_NOT_SMALLER;
+	if (claim->class > route->class)
+		change_class(table, route, claim->class);
 	if (mtu == route->mtu) {
-		take_over(table, route, claim);
+		accept(table, route, claim);
 		return HOSTROUTE_REFRESHED;
 	}
-	WRITE_ONCE(route->previous_mtu, route->mtu);
-	WRITE_ONCE(route->mtu, mtu);
-	note_mtu(table, mtu);
-	take_over(table, route, claim);
-	hostroute_route_sync(route);
+	set_mtu(table, route, mtu);
+	accept(table, route, claim);
 	return HOSTROUTE_LOWERED;
+}
+
+/* What was unproven is proven by now. Its value counts for nothing. */
+static enum hostroute_outcome confirm(struct hostroute_table *table,
+				      struct hostroute *route,
+				      const struct hostroute_claim *claim, u32 mtu)
+{
+	lockdep_assert_held(&table->lock);
+	if (mtu >= claim->estimate)
+		return HOSTROUTE_IGNORED_NOT_SMALLER;
+	set_mtu(table, route, mtu);
+	change_class(table, route, claim->class);
+	WRITE_ONCE(route->previous_mtu, claim->estimate);
+	accept(table, route, claim);
+	return HOSTROUTE_CONFIRMED;
 }
 
 static enum hostroute_outcome insert(struct hostroute_table *table,
 				     const struct hostroute_claim *claim, u32 mtu)
 {
-	u32 max = table->limits.max_routes;
+	enum hostroute_rank rank = hostroute_rank(claim->class);
 	struct hostroute *route;
 
 	lockdep_assert_held(&table->lock);
 	if (mtu >= claim->estimate)
 		return HOSTROUTE_IGNORED_NOT_SMALLER;
-	if (!max || (table->count >= max && READ_ONCE(table->limits.at_limit) ==
-					    HOSTROUTE_AT_LIMIT_IGNORE))
+	if (!admitted(table, rank))
 		return HOSTROUTE_IGNORED_FULL;
-
-	route = kmem_cache_zalloc(route_cache, GFP_ATOMIC | __GFP_NOWARN);
+	route = create_charged(table, &claim->key, claim->class);
 	if (!route)
 		return HOSTROUTE_PASSED_MEMORY;
-	route->key = claim->key;
 	route->mtu = mtu;
 	route->previous_mtu = claim->estimate;
-	route->updated = claim->now;
+	atomic64_set(&route->updated, claim->now);
 	route->router = claim->router;
 	route->ifindex = claim->ifindex;
-	route->class = claim->class;
 	route->uses = 1;
-	refcount_set(&route->ref, 1);
-	INIT_HLIST_HEAD(&route->clones);
-
-	/* All that can fail comes before the eviction: a failure must cost
-	 * nobody his route.
-	 */
-	if (publish(table, route)) {
-		/* A walk may have seen it: not freed at once. */
-		hostroute_put(route);
-		return HOSTROUTE_PASSED_MEMORY;
-	}
-	while (table->count >= max)
-		unlink(table, pick_victim(table), HOSTROUTE_EVICTED);
+	make_room(table, rank);
 	link(table, route);
-	note_mtu(table, mtu);
 	return HOSTROUTE_LEARNED;
+}
+
+static u32 floor_of(const struct hostroute_table *table, enum hostroute_class class)
+{
+	return class == HOSTROUTE_CLASS_UNPROVEN ?
+	       READ_ONCE(table->limits.min_mtu_unproven) :
+	       READ_ONCE(table->limits.min_mtu);
+}
+
+/* A route that has had its time is not there; a pinned one is itself again. */
+static struct hostroute *find_alive(struct hostroute_table *table,
+				    const struct hostroute_key *key, u64 now)
+{
+	struct hostroute *route = hostroute_table_find(table, key);
+
+	lockdep_assert_held(&table->lock);
+	if (!route || !lapsed(table, route, now))
+		return route;
+	if (rank_of(route) == HOSTROUTE_RANK_PINNED) {
+		restore(table, route);
+		return route;
+	}
+	unlink(table, route, HOSTROUTE_EXPIRED);
+	return NULL;
+}
+
+static void log_limit(const struct hostroute_table *table, u32 max,
+		      enum hostroute_outcome outcome)
+{
+	if (__ratelimit(&limit_log))
+		pr_notice(HOSTROUTE_NAME ": netns %u has max_routes=%u host routes: %s\n",
+			  table->owner, max, outcome == HOSTROUTE_LEARNED ?
+			  "new destinations evict others" :
+			  "new destinations are ignored");
 }
 
 /**
@@ -265,31 +548,159 @@ static enum hostroute_outcome insert(struct hostroute_table *table,
  *
  * A known destination is updated in place and never counts again (KB 898060).
  * An increase is refused and does not extend the route's life (RFC 1191 6.3);
- * the same value again does.
+ * the same value again does. A pinned route may be lowered for a while, and
+ * stays pinned (KB 244539).
  *
  * Context: any but hardirq; takes the table's lock.
- * Return: LEARNED, LOWERED, REFRESHED, IGNORED_NOT_SMALLER, IGNORED_FULL or
- * PASSED_MEMORY.
+ * Return: LEARNED, LOWERED, REFRESHED, CONFIRMED, IGNORED_NOT_SMALLER,
+ * IGNORED_WEAKER, IGNORED_FULL or PASSED_MEMORY.
  */
 enum hostroute_outcome hostroute_table_learn(struct hostroute_table *table,
 					     const struct hostroute_claim *claim)
 {
-	u32 mtu = max(claim->mtu, READ_ONCE(table->limits.min_mtu));
+	enum hostroute_rank rank = hostroute_rank(claim->class);
+	u32 mtu = max(claim->mtu, floor_of(table, claim->class));
 	enum hostroute_outcome outcome;
+	struct hostroute *route;
+	bool full;
+	u32 max;
+
+	spin_lock_bh(&table->lock);
+	route = find_alive(table, &claim->key, claim->now);
+	max = table->limits.max_routes;
+	full = table->count >= max && !table->pool[HOSTROUTE_RANK_UNPROVEN].count;
+	if (!route)
+		outcome = insert(table, claim, mtu);
+	else if (rank == HOSTROUTE_RANK_UNPROVEN && rank_of(route) != rank)
+		outcome = HOSTROUTE_IGNORED_WEAKER;
+	else if (rank > rank_of(route))
+		outcome = confirm(table, route, claim, mtu);
+	else
+		outcome = update(table, route, claim, mtu);
+	spin_unlock_bh(&table->lock);
+
+	/* Never for what anybody can send. */
+	if (full && rank != HOSTROUTE_RANK_UNPROVEN &&
+	    (outcome == HOSTROUTE_LEARNED || outcome == HOSTROUTE_IGNORED_FULL))
+		log_limit(table, max, outcome);
+	return outcome;
+}
+
+/* ---- the administrator ------------------------------------------------------------------ */
+
+static int pin_new(struct hostroute_table *table, const struct hostroute_key *key,
+		   u32 mtu, u64 now)
+{
+	struct hostroute *route;
+
+	lockdep_assert_held(&table->lock);
+	if (!admitted(table, HOSTROUTE_RANK_PINNED))
+		return -ENOSPC;
+	route = create_charged(table, key, HOSTROUTE_CLASS_PINNED);
+	if (!route)
+		return -ENOMEM;
+	route->mtu = mtu;
+	route->previous_mtu = mtu;
+	route->pinned_mtu = mtu;
+	atomic64_set(&route->updated, now);
+	make_room(table, HOSTROUTE_RANK_PINNED);
+	link(table, route);
+	hostroute_stats_inc(table->stats, HOSTROUTE_ADDED);
+	return 0;
+}
+
+/* The count does not move. What was learned is of no account any more. */
+static void pin_known(struct hostroute_table *table, struct hostroute *route,
+		      u32 mtu)
+{
+	lockdep_assert_held(&table->lock);
+	leave_pool(table, route);
+	set_mtu(table, route, mtu);
+	WRITE_ONCE(route->pinned_mtu, mtu);
+	WRITE_ONCE(route->class, HOSTROUTE_CLASS_PINNED);
+	WRITE_ONCE(route->router, 0);
+	WRITE_ONCE(route->ifindex, 0);
+	join_pool(table, route);
+	hostroute_stats_inc(table->stats, HOSTROUTE_PINNED);
+}
+
+/**
+ * hostroute_table_pin - the administrator's host route
+ * @table:	the table
+ * @key:	destination and VRF
+ * @mtu:	bytes
+ * @now:	boot time, ns
+ *
+ * A route that is there, of whatever class, becomes the administrator's.
+ *
+ * Context: process, may sleep.
+ * Return: 0, -ENOSPC if every route there may be is pinned, or -ENOMEM.
+ */
+int hostroute_table_pin(struct hostroute_table *table,
+			const struct hostroute_key *key, u32 mtu, u64 now)
+{
+	struct hostroute *route;
+	int err = 0;
+
+	mutex_lock(&table->admin);
+	spin_lock_bh(&table->lock);
+	route = find_alive(table, key, now);
+	if (route)
+		pin_known(table, route, mtu);
+	else
+		err = pin_new(table, key, mtu, now);
+	spin_unlock_bh(&table->lock);
+	mutex_unlock(&table->admin);
+	return err;
+}
+
+/**
+ * hostroute_table_del - forget a destination, whoever vouched for it
+ * @table:	the table
+ * @key:	destination and VRF
+ *
+ * Context: process. Return: 0 or -ENOENT.
+ */
+int hostroute_table_del(struct hostroute_table *table,
+			const struct hostroute_key *key)
+{
 	struct hostroute *route;
 
 	spin_lock_bh(&table->lock);
-	route = hostroute_table_find(table, &claim->key);
-	if (route && hostroute_table_expired(table, route, claim->now)) {
-		unlink(table, route, HOSTROUTE_EXPIRED);
-		route = NULL;
-	}
+	route = hostroute_table_find(table, key);
 	if (route)
-		outcome = update(table, route, claim, mtu);
-	else
-		outcome = insert(table, claim, mtu);
+		unlink(table, route, HOSTROUTE_DELETED);
 	spin_unlock_bh(&table->lock);
-	return outcome;
+	return route ? 0 : -ENOENT;
+}
+
+/*
+ * Come down to the limits in batches. The limits in force come down with the
+ * counts: at no instant is a count above its limit, nothing that arrives
+ * meanwhile undoes the work, and the hooks wait for no more than one batch.
+ */
+static void trim(struct hostroute_table *table, u32 routes, u32 unproven)
+{
+	struct hostroute_pool *pool = &table->pool[HOSTROUTE_RANK_UNPROVEN];
+	struct hostroute_limits *limits = &table->limits;
+	int i;
+
+	lockdep_assert_held(&table->admin);
+	do {
+		spin_lock_bh(&table->lock);
+		for (i = 0; i < BATCH; i++) {
+			if (pool->count > unproven)
+				unlink(table, pick_unproven(table), HOSTROUTE_EVICTED);
+			else if (table->count > routes)
+				unlink(table, pick_victim(table), HOSTROUTE_EVICTED);
+			else
+				break;
+		}
+		WRITE_ONCE(limits->max_routes, max(routes, table->count));
+		WRITE_ONCE(limits->max_unproven, max(unproven, pool->count));
+		spin_unlock_bh(&table->lock);
+		cond_resched();
+	} while (i == BATCH);
 }
 
 /**
@@ -297,27 +708,131 @@ enum hostroute_outcome hostroute_table_learn(struct hostroute_table *table,
  * @table:	the table
  * @max:	0 ... HOSTROUTE_MAX_ROUTES_MAX; 0 learns nothing
  *
- * Lowering evicts in batches, and the limit in force comes down with the
- * count: at no instant is the count above it, and the hooks never wait for
- * more than one batch.
- *
- * Context: process, may sleep. Of two callers at once either may be the last.
+ * Context: process, may sleep.
+ * Return: 0, or -EBUSY if more routes than that are pinned.
  */
-void hostroute_table_set_max_routes(struct hostroute_table *table, u32 max)
+int hostroute_table_set_max_routes(struct hostroute_table *table, u32 max)
 {
-	bool done;
+	int err = -EBUSY;
+
+	mutex_lock(&table->admin);
+	/* Nobody pins while we have the mutex. */
+	if (hostroute_table_count_rank(table, HOSTROUTE_RANK_PINNED) <= max) {
+		trim(table, max, table->unproven_follows ?
+				 share_of(max) : table->limits.max_unproven);
+		err = 0;
+	}
+	mutex_unlock(&table->admin);
+	return err;
+}
+
+/**
+ * hostroute_table_set_max_unproven - change the share of unproven routes
+ * @table:	the table
+ * @max:	0 ... HOSTROUTE_MAX_ROUTES_MAX, or HOSTROUTE_MAX_UNPROVEN_AUTO
+ *
+ * Context: process, may sleep.
+ */
+void hostroute_table_set_max_unproven(struct hostroute_table *table, u32 max)
+{
+	mutex_lock(&table->admin);
+	table->unproven_follows = max == HOSTROUTE_MAX_UNPROVEN_AUTO;
+	if (table->unproven_follows)
+		max = share_of(table->limits.max_routes);
+	trim(table, table->limits.max_routes, max);
+	mutex_unlock(&table->admin);
+}
+
+/* ---- a batch at a time ------------------------------------------------------------------- */
+
+typedef void (*visitor)(struct hostroute_table *table, struct hostroute *route,
+			int arg);
+
+/* Every route there is when it is called, once; those learned meanwhile stay
+ * out of it. It ends however fast messages arrive: ids are reused from below.
+ */
+static void for_each(struct hostroute_table *table, visitor visit, int arg)
+{
+	u64 last = hostroute_table_serial(table);
+	struct hostroute *route;
+	unsigned long id = 0;
+	int i;
 
 	do {
-		int i;
-
 		spin_lock_bh(&table->lock);
-		for (i = 0; i < BATCH && table->count > max; i++)
-			unlink(table, pick_victim(table), HOSTROUTE_EVICTED);
-		done = table->count <= max;
-		WRITE_ONCE(table->limits.max_routes, max_t(u32, max, table->count));
+		for (i = 0; i < BATCH; i++, id++) {
+			route = hostroute_table_next(table, &id);
+			if (!route)
+				break;
+			if (route->serial <= last)
+				visit(table, route, arg);
+		}
 		spin_unlock_bh(&table->lock);
 		cond_resched();
-	} while (!done);
+	} while (i == BATCH);
+}
+
+static void flush_one(struct hostroute_table *table, struct hostroute *route,
+		      int pinned_too)
+{
+	if (rank_of(route) == HOSTROUTE_RANK_PINNED && !pinned_too)
+		restore(table, route);
+	else
+		unlink(table, route, HOSTROUTE_FLUSHED);
+}
+
+/**
+ * hostroute_table_flush - forget every route there is when it is called
+ * @table:	the table
+ * @pinned_too:	also the administrator's; else these lose what lowered them
+ *
+ * Context: process, may sleep.
+ */
+void hostroute_table_flush(struct hostroute_table *table, bool pinned_too)
+{
+	for_each(table, flush_one, pinned_too);
+}
+
+static void forget_one(struct hostroute_table *table, struct hostroute *route,
+		       int l3mdev)
+{
+	if (route->key.l3mdev == l3mdev)
+		unlink(table, route, HOSTROUTE_FLUSHED);
+}
+
+/**
+ * hostroute_table_forget_vrf - a VRF is gone, and its ifindex may be used again
+ * @table:	the table
+ * @l3mdev:	its ifindex
+ *
+ * Context: process, may sleep.
+ */
+void hostroute_table_forget_vrf(struct hostroute_table *table, int l3mdev)
+{
+	for_each(table, forget_one, l3mdev);
+}
+
+/* One whose time is up; else NULL, and @next is when the next one's is. */
+static struct hostroute *due(struct hostroute_table *table, u64 now, u64 *next)
+{
+	struct hostroute *route;
+	u64 end;
+	int i;
+
+	lockdep_assert_held(&table->lock);
+	*next = 0;
+	for (i = 0; i < HOSTROUTE_RANK_COUNT; i++) {
+		route = list_first_entry_or_null(&table->pool[i].age,
+						 struct hostroute, age);
+		if (!route)
+			continue;
+		if (lapsed(table, route, now))
+			return route;
+		end = hostroute_table_expires(table, route);
+		if (end && (!*next || end < *next))
+			*next = end;
+	}
+	return NULL;
 }
 
 /**
@@ -331,21 +846,20 @@ void hostroute_table_set_max_routes(struct hostroute_table *table, u32 max)
 u64 hostroute_table_sweep(struct hostroute_table *table, u64 now)
 {
 	struct hostroute *route;
-	u64 next = 0, life;
+	u64 next;
 	int i;
 
 	do {
 		spin_lock_bh(&table->lock);
 		for (i = 0; i < BATCH; i++) {
-			route = list_first_entry_or_null(&table->age,
-							 struct hostroute, age);
-			if (!route || !hostroute_table_expired(table, route, now))
+			route = due(table, now, &next);
+			if (!route)
 				break;
-			unlink(table, route, HOSTROUTE_EXPIRED);
+			if (rank_of(route) == HOSTROUTE_RANK_PINNED)
+				restore(table, route);
+			else
+				unlink(table, route, HOSTROUTE_EXPIRED);
 		}
-		life = (u64)table->limits.expire * NSEC_PER_SEC;
-		if (i < BATCH && route && life)
-			next = route->updated + life;
 		spin_unlock_bh(&table->lock);
 		cond_resched();
 	} while (i == BATCH);
@@ -353,36 +867,41 @@ u64 hostroute_table_sweep(struct hostroute_table *table, u64 now)
 }
 
 /**
- * hostroute_table_flush - take out every route there is when it is called
+ * hostroute_table_shrink - give memory back
  * @table:	the table
+ * @n:		routes at most; pinned ones stay
  *
- * Routes learned meanwhile may stay: it ends however fast messages arrive.
- * Context: process, may sleep.
+ * Context: any but hardirq. Return: routes given back.
  */
-void hostroute_table_flush(struct hostroute_table *table)
+unsigned long hostroute_table_shrink(struct hostroute_table *table,
+				     unsigned long n)
 {
-	u32 left = hostroute_table_count(table);
+	struct hostroute *route = NULL;
+	unsigned long done = 0;
+	int i;
 
-	while (left) {
-		u32 n = min_t(u32, left, BATCH);
-
-		left -= n;
+	do {
 		spin_lock_bh(&table->lock);
-		while (n-- && !list_empty(&table->age))
-			unlink(table, list_first_entry(&table->age,
-						       struct hostroute, age),
-			       HOSTROUTE_FLUSHED);
+		for (i = 0; i < BATCH && done < n; i++, done++) {
+			route = pick_victim(table);
+			if (!route)
+				break;
+			unlink(table, route, HOSTROUTE_RECLAIMED);
+		}
 		spin_unlock_bh(&table->lock);
-		cond_resched();
-	}
+	} while (route && done < n);
+	return done;
 }
+
+/* ---- looking ------------------------------------------------------------------------------ */
 
 /**
  * hostroute_table_find - look a destination up
  * @table:	the table
  * @key:	destination and VRF
  *
- * Context: RCU or the table's lock. Return: the route, expired or not; NULL.
+ * Context: RCU or the table's lock.
+ * Return: the route, of whatever class, expired or not; NULL.
  */
 struct hostroute *hostroute_table_find(struct hostroute_table *table,
 				       const struct hostroute_key *key)
@@ -400,8 +919,10 @@ struct hostroute *hostroute_table_find(struct hostroute_table *table,
  * @table:	the table
  * @id:		where to start; set to the id of the route returned
  *
- * A walk from 0 that goes on at *@id + 1 shows every route that was there all
- * the while once, and none twice, however long it pauses between two calls.
+ * A walk from 0 that goes on at *@id + 1 comes upon every route that was there
+ * all the while once, and on none twice, however long it pauses between two
+ * calls. One that leaves out routes with a serial above what
+ * hostroute_table_serial() said at its beginning shows no destination twice.
  *
  * Context: RCU. Return: the route, NULL at the end.
  */
@@ -409,4 +930,15 @@ struct hostroute *hostroute_table_next(struct hostroute_table *table,
 				       unsigned long *id)
 {
 	return xa_find(&table->ids, id, U32_MAX, XA_PRESENT);
+}
+
+/* The serial of the newest route. Any context but hardirq. */
+u64 hostroute_table_serial(struct hostroute_table *table)
+{
+	u64 serial;
+
+	spin_lock_bh(&table->lock);
+	serial = table->serial;
+	spin_unlock_bh(&table->lock);
+	return serial;
 }

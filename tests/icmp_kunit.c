@@ -356,11 +356,36 @@ static const struct change change_params[] = {
 	{ "df_clear", INNER + 6, 0, HOSTROUTE_IGNORED_DF },
 	{ "more_fragments", INNER + 6, IP_DF | IP_MF, HOSTROUTE_CONTINUE },
 	{ "offset_1", INNER + 6, IP_DF | 1, HOSTROUTE_IGNORED_FRAGMENT },
-	{ "udp", INNER + 8, 0x7f00 | IPPROTO_UDP, HOSTROUTE_PASSED_PROTOCOL },
+	{ "udp", INNER + 8, 0x7f00 | IPPROTO_UDP, HOSTROUTE_CONTINUE },
 	{ "icmp", INNER + 8, 0x7f00 | IPPROTO_ICMP, HOSTROUTE_PASSED_PROTOCOL },
+	{ "sctp", INNER + 8, 0x7f00 | IPPROTO_SCTP, HOSTROUTE_PASSED_PROTOCOL },
 	{ "not_from_us", INNER + 14, 0x0102, HOSTROUTE_IGNORED_OUTER },
 	{ "outer_fragment", OUTER + 6, IP_MF, HOSTROUTE_IGNORED_OUTER },
 };
+
+/* Of ICMP, only what this host begins; answers and errors are left alone. */
+static void knows_an_echo(struct kunit *test)
+{
+	struct hostroute_msg msg;
+	struct sk_buff *skb;
+	struct packet p;
+	int type;
+
+	make_valid(&p);
+	p.bytes[INNER + 9] = IPPROTO_ICMP;
+	for (type = 0; type < 256; type++) {
+		p.bytes[TRANSPORT] = type;
+		seal(&p);
+		KUNIT_EXPECT_EQ(test, parse(test, &p), type == ICMP_ECHO ?
+				HOSTROUTE_CONTINUE : HOSTROUTE_PASSED_PROTOCOL);
+	}
+	p.bytes[TRANSPORT] = ICMP_ECHO;
+	seal(&p);
+	skb = make_skb(test, &p, p.len);
+	KUNIT_EXPECT_EQ(test, hostroute_icmp_parse(skb, &msg), HOSTROUTE_CONTINUE);
+	KUNIT_EXPECT_EQ(test, msg.protocol, IPPROTO_ICMP);
+	kfree_skb(skb);
+}
 
 static void change_desc(const struct change *c, char *desc)
 {
@@ -446,6 +471,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(steps_over_options),
 	KUNIT_CASE(judges_options),
 	KUNIT_CASE(refuses_wrong_checksums),
+	KUNIT_CASE(knows_an_echo),
 	KUNIT_CASE_PARAM(judges_the_quote, change_gen_params),
 	KUNIT_CASE(refuses_what_was_not_sent_to_us),
 	KUNIT_CASE_PARAM(guesses_plateaus, plateau_gen_params),

@@ -1,142 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The table alone: time and limits are passed in, clones are counted by fakes
- * in place of route.c.
- */
-#include "../src/stats.c"
-#include "../src/table.c"
-
-#include <kunit/test.h>
-#include <linux/percpu.h>
-
-#define SECOND	NSEC_PER_SEC
-#define MINUTE	(60 * SECOND)
-
-static unsigned int syncs, drops;
-
-void hostroute_route_sync(struct hostroute *route)
-{
-	syncs++;
-}
-
-void hostroute_route_drop(struct hostroute_table *table, struct hostroute *route)
-{
-	lockdep_assert_held(&table->lock);
-	drops++;
-}
-
-struct fixture {
-	struct hostroute_table table;
-	struct hostroute_stats __percpu *stats;
-	u64 now;
-};
-
-static void fixture_start(struct kunit *test, struct fixture *f, u32 max_routes)
-{
-	const struct hostroute_limits limits = {
-		.max_routes = max_routes,
-		.min_mtu = HOSTROUTE_MIN_MTU_DEFAULT,
-		.expire = HOSTROUTE_EXPIRE_DEFAULT,
-		.at_limit = HOSTROUTE_AT_LIMIT_EVICT,
-	};
-
-	f->stats = alloc_percpu(struct hostroute_stats);
-	KUNIT_ASSERT_NOT_NULL(test, (void __force *)f->stats);
-	KUNIT_ASSERT_EQ(test, hostroute_table_init(&f->table, f->stats, &limits), 0);
-	f->now = MINUTE;
-}
-
-static void fixture_end(struct fixture *f)
-{
-	hostroute_table_exit(&f->table);
-	free_percpu(f->stats);
-}
-
-static int init(struct kunit *test)
-{
-	struct fixture *f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, f);
-	test->priv = f;
-	fixture_start(test, f, HOSTROUTE_MAX_ROUTES_DEFAULT);
-	syncs = 0;
-	drops = 0;
-	return 0;
-}
-
-static void done(struct kunit *test)
-{
-	fixture_end(test->priv);
-}
-
-static int suite_init(struct kunit_suite *suite)
-{
-	return hostroute_table_slab_init();
-}
-
-static void suite_exit(struct kunit_suite *suite)
-{
-	rcu_barrier();
-	hostroute_table_slab_exit();
-}
-
-static unsigned long stat(struct fixture *f, enum hostroute_outcome outcome)
-{
-	return hostroute_stats_read(f->stats, outcome);
-}
-
-static struct hostroute_claim claim_of(const struct fixture *f, u32 n, u32 mtu)
-{
-	return (struct hostroute_claim) {
-		.key.daddr = cpu_to_be32(0x0a000000 + n),
-		.now = f->now,
-		.mtu = mtu,
-		.estimate = 1500,
-		.router = cpu_to_be32(0xc0000201),
-		.ifindex = 7,
-		.class = HOSTROUTE_CLASS_PROVEN,
-	};
-}
-
-static enum hostroute_outcome learn(struct fixture *f, u32 n, u32 mtu)
-{
-	struct hostroute_claim claim = claim_of(f, n, mtu);
-
-	return hostroute_table_learn(&f->table, &claim);
-}
-
-static struct hostroute *lookup(struct fixture *f, u32 n)
-{
-	struct hostroute_claim claim = claim_of(f, n, 0);
-
-	return hostroute_table_find(&f->table, &claim.key);
-}
-
-static size_t list_length(const struct list_head *head)
-{
-	const struct list_head *at;
-	size_t n = 0;
-
-	list_for_each(at, head)
-		n++;
-	return n;
-}
-
-/* The count, the walk and the lists all tell the same. */
-static void expect_count(struct kunit *test, struct fixture *f, u32 count)
-{
-	unsigned long id = 0;
-	u32 walked = 0;
-
-	KUNIT_EXPECT_EQ(test, hostroute_table_count(&f->table), count);
-	rcu_read_lock();
-	for (; hostroute_table_next(&f->table, &id); id++)
-		walked++;
-	rcu_read_unlock();
-	KUNIT_EXPECT_EQ(test, walked, count);
-	KUNIT_EXPECT_EQ(test, list_length(&f->table.lru), (size_t)count);
-	KUNIT_EXPECT_EQ(test, list_length(&f->table.age), (size_t)count);
-}
+/* The table: what it does with claims, limits, pins and time. */
+#include "table_fixture.h"
 
 /* KB 898060: an update must not count as one more route. */
 static const u32 update_params[] = { 1, 2, 10001 };
@@ -153,7 +17,7 @@ static void updates_count_once(struct kunit *test)
 	u32 n = *(const u32 *)test->param_value, i;
 	struct fixture *f = test->priv;
 
-	f->table.limits.max_routes = 2;
+	hostroute_table_set_max_routes(&f->table, 2);
 	KUNIT_EXPECT_EQ(test, learn(f, 2, 1400), HOSTROUTE_LEARNED);
 	for (i = 0; i < n; i++) {
 		/* Lower, the same, higher; from one router after another. */
@@ -198,13 +62,21 @@ static void learns_what_is_claimed(struct kunit *test)
 static void never_raised(struct kunit *test)
 {
 	struct fixture *f = test->priv;
+	struct hostroute_claim claim;
 
 	learn(f, 1, 1300);
 	f->now += MINUTE;
 	KUNIT_EXPECT_EQ(test, learn(f, 1, 1301), HOSTROUTE_IGNORED_NOT_SMALLER);
 	KUNIT_EXPECT_EQ(test, lookup(f, 1)->mtu, 1300);
-	KUNIT_EXPECT_EQ(test, lookup(f, 1)->updated, f->now - MINUTE);
+	KUNIT_EXPECT_EQ(test, (u64)atomic64_read(&lookup(f, 1)->updated),
+			f->now - MINUTE);
 	KUNIT_EXPECT_EQ(test, syncs, 0);
+	/* Nor is that the link has become smaller than what was learned. */
+	claim = claim_of(f, 1, 1000);
+	claim.estimate = 1000;
+	KUNIT_EXPECT_EQ(test, hostroute_table_learn(&f->table, &claim),
+			HOSTROUTE_IGNORED_NOT_SMALLER);
+	KUNIT_EXPECT_EQ(test, lookup(f, 1)->mtu, 1300);
 	/* The path's own estimate is no news either. */
 	KUNIT_EXPECT_EQ(test, learn(f, 2, 1500), HOSTROUTE_IGNORED_NOT_SMALLER);
 	KUNIT_EXPECT_EQ(test, learn(f, 2, 1499), HOSTROUTE_LEARNED);
@@ -245,7 +117,7 @@ static void ignores_at_limit(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 
-	f->table.limits.max_routes = 2;
+	hostroute_table_set_max_routes(&f->table, 2);
 	f->table.limits.at_limit = HOSTROUTE_AT_LIMIT_IGNORE;
 	KUNIT_EXPECT_EQ(test, learn(f, 1, 1400), HOSTROUTE_LEARNED);
 	KUNIT_EXPECT_EQ(test, learn(f, 2, 1400), HOSTROUTE_LEARNED);
@@ -295,7 +167,7 @@ static void evicts_least_recently_used(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 
-	f->table.limits.max_routes = 3;
+	hostroute_table_set_max_routes(&f->table, 3);
 	learn(f, 1, 1400);
 	learn(f, 2, 1400);
 	learn(f, 3, 1400);
@@ -315,7 +187,7 @@ static void evicts_even_if_all_are_used(struct kunit *test)
 	struct fixture *f = test->priv;
 	u32 i;
 
-	f->table.limits.max_routes = 2 * SECOND_CHANCES;
+	hostroute_table_set_max_routes(&f->table, 2 * SECOND_CHANCES);
 	for (i = 0; i < 2 * SECOND_CHANCES; i++)
 		learn(f, i, 1400);
 	for (i = 0; i < 2 * SECOND_CHANCES; i++)
@@ -411,7 +283,7 @@ static void flushes(struct kunit *test)
 
 	for (i = 0; i < 3 * BATCH + 1; i++)
 		learn(f, i, 1400);
-	hostroute_table_flush(&f->table);
+	hostroute_table_flush(&f->table, false);
 	expect_count(test, f, 0);
 	KUNIT_EXPECT_EQ(test, stat(f, HOSTROUTE_FLUSHED), 3 * BATCH + 1);
 	KUNIT_EXPECT_EQ(test, drops, 3 * BATCH + 1);
@@ -470,7 +342,7 @@ static void namespaces_are_apart(struct kunit *test)
 	expect_count(test, g, 1);
 	KUNIT_EXPECT_EQ(test, lookup(f, 1)->mtu, 1400);
 	KUNIT_EXPECT_EQ(test, stat(f, HOSTROUTE_EVICTED), 0);
-	hostroute_table_flush(&f->table);
+	hostroute_table_flush(&f->table, false);
 	expect_count(test, g, 1);
 	fixture_end(g);
 }
@@ -483,13 +355,485 @@ static void references_keep_a_route(struct kunit *test)
 	learn(f, 1, 1400);
 	route = lookup(f, 1);
 	hostroute_hold(route);
-	hostroute_table_flush(&f->table);
+	hostroute_table_flush(&f->table, false);
 	rcu_barrier();
 	/* KASAN would tell if the table's had been the last. */
 	KUNIT_EXPECT_TRUE(test, route->dead);
 	KUNIT_EXPECT_EQ(test, refcount_read(&route->ref), 1);
 	hostroute_put(route);
 }
+
+/* ---- classes --------------------------------------------------------------------- */
+
+static void unproven_has_its_own_share(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	u32 i;
+
+	KUNIT_EXPECT_EQ(test, hostroute_table_set_max_routes(&f->table, 80), 0);
+	KUNIT_EXPECT_EQ(test, f->table.limits.max_unproven, 10);
+	for (i = 0; i < 50; i++)
+		learn(f, i, 1400);
+	for (i = 1000; i < 3000; i++)
+		KUNIT_ASSERT_EQ(test, record(f, i, 1400), HOSTROUTE_LEARNED);
+	expect_count(test, f, 60);
+	for (i = 0; i < 50; i++)
+		KUNIT_EXPECT_NOT_NULL(test, lookup(f, i));
+	expect_balance(test, f);
+
+	hostroute_table_set_max_unproven(&f->table, 0);
+	expect_count(test, f, 50);
+	KUNIT_EXPECT_EQ(test, record(f, 1, 1300), HOSTROUTE_IGNORED_WEAKER);
+	KUNIT_EXPECT_EQ(test, record(f, 5000, 1300), HOSTROUTE_IGNORED_FULL);
+	/* Set once, the share does not follow; "auto" follows again. */
+	hostroute_table_set_max_routes(&f->table, 800);
+	KUNIT_EXPECT_EQ(test, f->table.limits.max_unproven, 0);
+	hostroute_table_set_max_unproven(&f->table, HOSTROUTE_MAX_UNPROVEN_AUTO);
+	KUNIT_EXPECT_EQ(test, f->table.limits.max_unproven, 100);
+	hostroute_table_set_max_routes(&f->table, 8000);
+	KUNIT_EXPECT_EQ(test, f->table.limits.max_unproven, 1000);
+}
+
+static void unproven_is_evicted_at_random(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	u32 i, survivors = 0;
+
+	hostroute_table_set_max_unproven(&f->table, 64);
+	for (i = 0; i < 64; i++)
+		record(f, i, 1400);
+	for (; i < 128; i++)
+		record(f, i, 1400);
+	for (i = 0; i < 64; i++)
+		survivors += !!lookup(f, i);
+	/* (63/64)^64 of them, 23, are likely; all or none would be an order. */
+	KUNIT_EXPECT_GT(test, survivors, 5);
+	KUNIT_EXPECT_LT(test, survivors, 50);
+	/* The newcomer is never its own victim. */
+	KUNIT_EXPECT_NOT_NULL(test, lookup(f, 127));
+	expect_count(test, f, 64);
+}
+
+static void unproven_has_its_own_life_and_floor(struct kunit *test)
+{
+	const u64 life = HOSTROUTE_EXPIRE_UNPROVEN_DEFAULT * SECOND;
+	struct fixture *f = test->priv;
+	u64 begun = f->now;
+
+	KUNIT_EXPECT_EQ(test, record(f, 1, 68), HOSTROUTE_LEARNED);
+	KUNIT_EXPECT_EQ(test, lookup(f, 1)->mtu, HOSTROUTE_MIN_MTU_UNPROVEN_DEFAULT);
+	KUNIT_EXPECT_EQ(test, learn(f, 2, 68), HOSTROUTE_LEARNED);
+	KUNIT_EXPECT_EQ(test, lookup(f, 2)->mtu, 68);
+	/* It has no say in what packets need a look-up. */
+	del(f, 2);
+	KUNIT_EXPECT_EQ(test, f->table.smallest_mtu, U32_MAX);
+	learn(f, 2, 1400);
+	KUNIT_EXPECT_EQ(test, f->table.smallest_mtu, 1400);
+
+	KUNIT_EXPECT_EQ(test, hostroute_table_sweep(&f->table, begun + life - 1),
+			begun + life);
+	expect_count(test, f, 2);
+	KUNIT_EXPECT_EQ(test, hostroute_table_sweep(&f->table, begun + life),
+			begun + HOSTROUTE_EXPIRE_DEFAULT * SECOND);
+	KUNIT_EXPECT_NULL(test, lookup(f, 1));
+	KUNIT_EXPECT_NOT_NULL(test, lookup(f, 2));
+}
+
+static void stronger_takes_over_in_place(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct hostroute *route;
+
+	record(f, 1, 600);
+	route = lookup(f, 1);
+	/* No news about the path itself: the claim stays unproven. */
+	KUNIT_EXPECT_EQ(test, learn(f, 1, 1500), HOSTROUTE_IGNORED_NOT_SMALLER);
+	KUNIT_EXPECT_EQ(test, route->class, HOSTROUTE_CLASS_UNPROVEN);
+	/* What was unproven does not even bound what is proven. */
+	KUNIT_EXPECT_EQ(test, learn(f, 1, 1400), HOSTROUTE_CONFIRMED);
+	KUNIT_EXPECT_PTR_EQ(test, lookup(f, 1), route);
+	KUNIT_EXPECT_EQ(test, route->mtu, 1400);
+	KUNIT_EXPECT_EQ(test, route->previous_mtu, 1500);
+	KUNIT_EXPECT_EQ(test, route->class, HOSTROUTE_CLASS_PROVEN);
+	KUNIT_EXPECT_EQ(test, f->table.smallest_mtu, 1400);
+	expect_count(test, f, 1);
+
+	KUNIT_EXPECT_EQ(test, learn_as(f, 1, 1300, HOSTROUTE_CLASS_LOCAL), HOSTROUTE_LOWERED);
+	KUNIT_EXPECT_EQ(test, route->class, HOSTROUTE_CLASS_LOCAL);
+	KUNIT_EXPECT_EQ(test, learn(f, 1, 1200), HOSTROUTE_LOWERED);
+	KUNIT_EXPECT_EQ(test, route->class, HOSTROUTE_CLASS_LOCAL);
+	expect_count(test, f, 1);
+
+	KUNIT_EXPECT_EQ(test, pin(f, 1, 1350), 0);
+	KUNIT_EXPECT_PTR_EQ(test, lookup(f, 1), route);
+	KUNIT_EXPECT_EQ(test, route->class, HOSTROUTE_CLASS_PINNED);
+	KUNIT_EXPECT_EQ(test, route->mtu, 1350);
+	expect_count(test, f, 1);
+	KUNIT_EXPECT_EQ(test, stat(f, HOSTROUTE_PINNED), 1);
+	expect_balance(test, f);
+}
+
+static void weaker_evicts_nothing(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	u32 i;
+
+	hostroute_table_set_max_routes(&f->table, 4);
+	hostroute_table_set_max_unproven(&f->table, 4);
+	pin(f, 0, 1400);
+	pin(f, 1, 1400);
+	learn(f, 2, 1400);
+	learn(f, 3, 1400);
+	KUNIT_EXPECT_EQ(test, record(f, 9, 1400), HOSTROUTE_IGNORED_FULL);
+	for (i = 0; i < 4; i++)
+		KUNIT_EXPECT_NOT_NULL(test, lookup(f, i));
+	/* Learned routes give way to learned and pinned ones only. */
+	KUNIT_EXPECT_EQ(test, learn(f, 4, 1400), HOSTROUTE_LEARNED);
+	KUNIT_EXPECT_NULL(test, lookup(f, 2));
+	KUNIT_EXPECT_EQ(test, pin(f, 5, 1400), 0);
+	KUNIT_EXPECT_EQ(test, pin(f, 6, 1400), 0);
+	expect_count(test, f, 4);
+	/* Only pinned ones are left. */
+	KUNIT_EXPECT_EQ(test, learn(f, 7, 1400), HOSTROUTE_IGNORED_FULL);
+	KUNIT_EXPECT_EQ(test, pin(f, 7, 1400), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, pin(f, 6, 1300), 0);
+	KUNIT_EXPECT_EQ(test, learn(f, 6, 1200), HOSTROUTE_LOWERED);
+	KUNIT_EXPECT_EQ(test, hostroute_table_set_max_routes(&f->table, 3), -EBUSY);
+	KUNIT_EXPECT_EQ(test, f->table.limits.max_routes, 4);
+	expect_count(test, f, 4);
+	expect_balance(test, f);
+}
+
+static void unproven_gives_way(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	u32 i;
+
+	hostroute_table_set_max_routes(&f->table, 10);
+	hostroute_table_set_max_unproven(&f->table, 10);
+	for (i = 0; i < 10; i++)
+		record(f, i, 1400);
+	/* Also if messages may not evict: a forged one must not keep a real one out. */
+	f->table.limits.at_limit = HOSTROUTE_AT_LIMIT_IGNORE;
+	KUNIT_EXPECT_EQ(test, record(f, 100, 1400), HOSTROUTE_IGNORED_FULL);
+	for (i = 200; i < 210; i++)
+		KUNIT_EXPECT_EQ(test, learn(f, i, 1400), HOSTROUTE_LEARNED);
+	KUNIT_EXPECT_EQ(test, learn(f, i, 1400), HOSTROUTE_IGNORED_FULL);
+	KUNIT_EXPECT_EQ(test, f->table.slots, 0);
+	/* The administrator is no message. */
+	KUNIT_EXPECT_EQ(test, pin(f, 300, 1400), 0);
+	expect_count(test, f, 10);
+
+	/* And when the maximum is lowered. */
+	f->table.limits.at_limit = HOSTROUTE_AT_LIMIT_EVICT;
+	hostroute_table_set_max_routes(&f->table, 13);
+	for (i = 0; i < 3; i++)
+		record(f, i, 1400);
+	hostroute_table_set_max_routes(&f->table, 10);
+	expect_count(test, f, 10);
+	KUNIT_EXPECT_EQ(test, f->table.slots, 0);
+	KUNIT_EXPECT_NOT_NULL(test, lookup(f, 300));
+}
+
+static void pinned_is_lowered_for_a_while(struct kunit *test)
+{
+	const u64 life = HOSTROUTE_EXPIRE_DEFAULT * SECOND;
+	struct fixture *f = test->priv;
+	struct hostroute *route;
+	u64 begun = f->now;
+
+	KUNIT_EXPECT_EQ(test, pin(f, 1, 1300), 0);
+	route = lookup(f, 1);
+	KUNIT_EXPECT_EQ(test, hostroute_table_expires(&f->table, route), 0);
+	KUNIT_EXPECT_EQ(test, learn(f, 1, 1400), HOSTROUTE_IGNORED_NOT_SMALLER);
+	KUNIT_EXPECT_EQ(test, learn(f, 1, 1300), HOSTROUTE_REFRESHED);
+	KUNIT_EXPECT_EQ(test, record(f, 1, 600), HOSTROUTE_IGNORED_WEAKER);
+	KUNIT_EXPECT_EQ(test, hostroute_table_sweep(&f->table, U64_MAX), 0);
+	expect_count(test, f, 1);
+
+	KUNIT_EXPECT_EQ(test, learn(f, 1, 1200), HOSTROUTE_LOWERED);
+	KUNIT_EXPECT_EQ(test, route->mtu, 1200);
+	KUNIT_EXPECT_EQ(test, route->class, HOSTROUTE_CLASS_PINNED);
+	KUNIT_EXPECT_EQ(test, hostroute_table_expires(&f->table, route), begun + life);
+	expect_count(test, f, 1);
+	f->now += SECOND;
+	KUNIT_EXPECT_EQ(test, learn(f, 1, 1200), HOSTROUTE_REFRESHED);
+	syncs = 0;
+	KUNIT_EXPECT_EQ(test, hostroute_table_sweep(&f->table, begun + life),
+			begun + life + SECOND);
+	KUNIT_EXPECT_EQ(test, route->mtu, 1200);
+	KUNIT_EXPECT_EQ(test, hostroute_table_sweep(&f->table, begun + life + SECOND), 0);
+	KUNIT_EXPECT_EQ(test, route->mtu, 1300);
+	KUNIT_EXPECT_EQ(test, syncs, 1);
+	KUNIT_EXPECT_EQ(test, stat(f, HOSTROUTE_RESTORED), 1);
+	KUNIT_EXPECT_EQ(test, route->class, HOSTROUTE_CLASS_PINNED);
+
+	/* Not swept yet: a message finds the administrator's value all the same. */
+	f->now = begun + life + SECOND;
+	learn(f, 1, 1100);
+	f->now += life;
+	KUNIT_EXPECT_EQ(test, learn(f, 1, 1250), HOSTROUTE_LOWERED);
+	KUNIT_EXPECT_EQ(test, route->mtu, 1250);
+	/* flush learned takes what was learned, and no more. */
+	hostroute_table_flush(&f->table, false);
+	KUNIT_EXPECT_EQ(test, route->mtu, 1300);
+	/* Pinned anew, the old lowering is of no account. */
+	learn(f, 1, 1200);
+	KUNIT_EXPECT_EQ(test, pin(f, 1, 1280), 0);
+	KUNIT_EXPECT_EQ(test, route->mtu, 1280);
+	KUNIT_EXPECT_EQ(test, hostroute_table_expires(&f->table, route), 0);
+	expect_count(test, f, 1);
+}
+
+static void del_forgets_any_class(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	KUNIT_EXPECT_EQ(test, del(f, 1), -ENOENT);
+	record(f, 1, 1400);
+	learn(f, 2, 1400);
+	pin(f, 3, 1400);
+	learn(f, 3, 1300);
+	KUNIT_EXPECT_EQ(test, del(f, 1), 0);
+	KUNIT_EXPECT_EQ(test, del(f, 2), 0);
+	KUNIT_EXPECT_EQ(test, del(f, 3), 0);
+	KUNIT_EXPECT_EQ(test, del(f, 3), -ENOENT);
+	expect_count(test, f, 0);
+	KUNIT_EXPECT_EQ(test, stat(f, HOSTROUTE_DELETED), 3);
+	KUNIT_EXPECT_EQ(test, f->table.smallest_mtu, U32_MAX);
+}
+
+static void flush_spares_the_pinned(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	u32 i;
+
+	for (i = 0; i < 3 * BATCH; i += 3) {
+		pin(f, i, 1400);
+		learn(f, i + 1, 1400);
+		record(f, i + 2, 1400);
+	}
+	hostroute_table_flush(&f->table, false);
+	expect_count(test, f, BATCH);
+	hostroute_table_flush(&f->table, true);
+	expect_count(test, f, 0);
+	expect_balance(test, f);
+}
+
+static void pinned_count(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	hostroute_table_set_max_routes(&f->table, 0);
+	KUNIT_EXPECT_EQ(test, pin(f, 1, 1400), -ENOSPC);
+	hostroute_table_set_max_routes(&f->table, 1);
+	KUNIT_EXPECT_EQ(test, pin(f, 1, 1400), 0);
+	expect_count(test, f, 1);
+	KUNIT_EXPECT_EQ(test, hostroute_table_set_max_routes(&f->table, 0), -EBUSY);
+	KUNIT_EXPECT_EQ(test, learn(f, 2, 1400), HOSTROUTE_IGNORED_FULL);
+	del(f, 1);
+	KUNIT_EXPECT_EQ(test, hostroute_table_set_max_routes(&f->table, 0), 0);
+}
+
+static void gives_memory_back(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	u32 i;
+
+	pin(f, 0, 1400);
+	for (i = 1; i <= 300; i++)
+		learn(f, i, 1400);
+	for (i = 1001; i <= 1020; i++)
+		record(f, i, 1400);
+	hostroute_mark_used(lookup(f, 1));
+	KUNIT_EXPECT_EQ(test, hostroute_table_shrink(&f->table, 0), 0);
+	KUNIT_EXPECT_EQ(test, hostroute_table_shrink(&f->table, 120), 120);
+	/* The unproven first, then the least recently used. */
+	KUNIT_EXPECT_EQ(test, f->table.slots, 0);
+	KUNIT_EXPECT_NOT_NULL(test, lookup(f, 1));
+	KUNIT_EXPECT_NULL(test, lookup(f, 2));
+	KUNIT_EXPECT_NULL(test, lookup(f, 101));
+	KUNIT_EXPECT_NOT_NULL(test, lookup(f, 102));
+	expect_count(test, f, 201);
+	KUNIT_EXPECT_EQ(test, hostroute_table_shrink(&f->table, ULONG_MAX), 200);
+	expect_count(test, f, 1);
+	KUNIT_EXPECT_EQ(test, lookup(f, 0)->class, HOSTROUTE_CLASS_PINNED);
+	KUNIT_EXPECT_EQ(test, stat(f, HOSTROUTE_RECLAIMED), 320);
+	expect_balance(test, f);
+}
+
+static void vrf_takes_its_routes_along(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct hostroute_claim claim;
+	u32 i;
+
+	for (i = 0; i < 2 * BATCH; i++) {
+		learn(f, i, 1400);
+		claim = claim_of(f, i, 1300);
+		claim.key.l3mdev = 5;
+		hostroute_table_learn(&f->table, &claim);
+	}
+	expect_count(test, f, 4 * BATCH);
+	hostroute_table_forget_vrf(&f->table, 5);
+	expect_count(test, f, 2 * BATCH);
+	for (i = 0; i < 2 * BATCH; i++)
+		KUNIT_EXPECT_EQ(test, lookup(f, i)->mtu, 1400);
+}
+
+/* ---- time ------------------------------------------------------------------------------ */
+
+/* Uptime when the route is learned: around where counts of ticks wrap. */
+struct stamp {
+	u32 hz;
+	u64 ticks;
+};
+
+#define AROUND(hz, ticks)						\
+	{ hz, (ticks) - 1 }, { hz, ticks }, { hz, (ticks) + 1 }
+#define EVERY(hz)							\
+	AROUND(hz, 1ULL), AROUND(hz, 1ULL << 31), AROUND(hz, 1ULL << 32)
+
+static const struct stamp stamps[] = { EVERY(100), EVERY(250), EVERY(1000) };
+
+static void stamp_desc(const struct stamp *stamp, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "HZ=%u_%llu_ticks", stamp->hz, stamp->ticks);
+}
+
+KUNIT_ARRAY_PARAM(stamp, stamps, stamp_desc);
+
+/* Tenths of a day. 2^31 ms, 2^32 ms, 2^31 and 2^32 ticks at 100 Hz, and twice. */
+static const u32 ages[] = { 248, 249, 497, 2486, 4971, 9940 };
+
+static void ages_right_for_ever(struct kunit *test)
+{
+	const struct stamp *stamp = test->param_value;
+	u64 tick = NSEC_PER_SEC / stamp->hz;
+	u64 at = stamp->ticks * tick;
+	struct fixture *f = test->priv;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(ages); i++) {
+		u32 age = ages[i] * 8640;
+		u64 end = at + age * SECOND;
+
+		/* Lives as long as it should, to the tick. */
+		f->now = at;
+		f->table.limits.expire = age;
+		KUNIT_ASSERT_EQ(test, learn(f, 1, 1400), HOSTROUTE_LEARNED);
+		KUNIT_EXPECT_EQ(test, hostroute_table_sweep(&f->table, end - tick), end);
+		KUNIT_EXPECT_FALSE(test, hostroute_table_expired(&f->table, lookup(f, 1),
+								 end - tick));
+		/* Its last message is a tick before its end. */
+		f->now = end - tick;
+		KUNIT_EXPECT_EQ(test, learn(f, 1, 1400), HOSTROUTE_REFRESHED);
+		KUNIT_EXPECT_EQ(test, hostroute_table_sweep(&f->table, end), 2 * end - tick - at);
+		KUNIT_EXPECT_EQ(test, hostroute_table_sweep(&f->table, 2 * end - tick - at), 0);
+		KUNIT_EXPECT_NULL(test, lookup(f, 1));
+
+		/* Nobody looked for that long: dead, and not young again. */
+		f->now = at;
+		f->table.limits.expire = HOSTROUTE_EXPIRE_DEFAULT;
+		KUNIT_ASSERT_EQ(test, learn(f, 1, 1200), HOSTROUTE_LEARNED);
+		KUNIT_EXPECT_TRUE(test, hostroute_table_expired(&f->table, lookup(f, 1), end));
+		f->now = end;
+		KUNIT_EXPECT_EQ(test, learn(f, 1, 1400), HOSTROUTE_LEARNED);
+		KUNIT_EXPECT_EQ(test, lookup(f, 1)->mtu, 1400);
+		hostroute_table_sweep(&f->table, end + HOSTROUTE_EXPIRE_DEFAULT * SECOND);
+		KUNIT_EXPECT_NULL(test, lookup(f, 1));
+
+		/* For ever is for ever. */
+		f->table.limits.expire = 0;
+		f->now = at;
+		learn(f, 1, 1400);
+		KUNIT_EXPECT_EQ(test, hostroute_table_sweep(&f->table, end), 0);
+		KUNIT_EXPECT_NOT_NULL(test, lookup(f, 1));
+		hostroute_table_flush(&f->table, true);
+	}
+	expect_balance(test, f);
+}
+
+/* ---- no memory ------------------------------------------------------------------------------ */
+
+#ifdef CONFIG_FAILSLAB
+/* Has the nth allocation of this task fail; false if there was none. */
+static bool with_failure(unsigned int nth, struct fixture *f, u32 n,
+			 enum hostroute_class class, enum hostroute_outcome *outcome)
+{
+	unsigned int left;
+	int err;
+
+	WRITE_ONCE(current->fail_nth, nth);
+	if (class == HOSTROUTE_CLASS_PINNED) {
+		err = pin(f, n, 1400);
+		*outcome = err == -ENOMEM ? HOSTROUTE_PASSED_MEMORY : HOSTROUTE_LEARNED;
+	} else {
+		*outcome = learn_as(f, n, 1400, class);
+	}
+	left = READ_ONCE(current->fail_nth);
+	WRITE_ONCE(current->fail_nth, 0);
+	return !left;
+}
+
+/* @n is new, and the table as full as it is. Allocations that failed. */
+static unsigned int fails_each(struct kunit *test, struct fixture *f, u32 n,
+			       enum hostroute_class class)
+{
+	u32 count = hostroute_table_count(&f->table);
+	enum hostroute_outcome outcome;
+	unsigned int was = drops, nth;
+
+	for (nth = 1; with_failure(nth, f, n, class, &outcome); nth++) {
+		/* A failure may have a way round; half a route there is not. */
+		if (outcome == HOSTROUTE_LEARNED)
+			return nth;
+		KUNIT_EXPECT_EQ(test, outcome, HOSTROUTE_PASSED_MEMORY);
+		KUNIT_EXPECT_NULL(test, lookup(f, n));
+		KUNIT_EXPECT_EQ(test, hostroute_table_count(&f->table), count);
+		KUNIT_EXPECT_EQ(test, drops, was);
+	}
+	/* Nothing failed: it is learned, or there is nobody whom it may evict. */
+	if (outcome == HOSTROUTE_LEARNED)
+		KUNIT_EXPECT_NOT_NULL(test, lookup(f, n));
+	else
+		KUNIT_EXPECT_TRUE(test, outcome == HOSTROUTE_IGNORED_FULL && !f->table.slots &&
+				  class == HOSTROUTE_CLASS_UNPROVEN);
+	return nth - 1;
+}
+
+static void survives_every_failed_allocation(struct kunit *test)
+{
+	static const enum hostroute_class classes[] = {
+		HOSTROUTE_CLASS_PROVEN, HOSTROUTE_CLASS_UNPROVEN, HOSTROUTE_CLASS_PINNED,
+	};
+	struct fixture *f = test->priv;
+	unsigned int failed = 0, most = 0;
+	u32 i;
+
+	hostroute_table_set_max_routes(&f->table, 500);
+	hostroute_table_set_max_unproven(&f->table, 200);
+	/* Into room, through every growth of the arrays; then into a full table. */
+	for (i = 0; i < 900; i++) {
+		unsigned int now = fails_each(test, f, i, classes[i % 3]);
+
+		failed += now;
+		most = max(most, now);
+		if (i % 64 == 0)
+			expect_count(test, f, min_t(u32, hostroute_table_count(&f->table), 500));
+	}
+	/* The route itself each time; a node of the ids, one of the unproven. */
+	KUNIT_EXPECT_GE(test, failed, 700);
+	KUNIT_EXPECT_GE(test, most, 2);
+	kunit_info(test, "%u allocations failed, %u for one route", failed, most);
+	expect_balance(test, f);
+}
+#else
+static void survives_every_failed_allocation(struct kunit *test)
+{
+	kunit_skip(test, "needs CONFIG_FAILSLAB");
+}
+#endif
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(updates_count_once, update_gen_params),
@@ -512,6 +856,20 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(vrfs_are_apart),
 	KUNIT_CASE(namespaces_are_apart),
 	KUNIT_CASE(references_keep_a_route),
+	KUNIT_CASE(unproven_has_its_own_share),
+	KUNIT_CASE(unproven_is_evicted_at_random),
+	KUNIT_CASE(unproven_has_its_own_life_and_floor),
+	KUNIT_CASE(stronger_takes_over_in_place),
+	KUNIT_CASE(weaker_evicts_nothing),
+	KUNIT_CASE(unproven_gives_way),
+	KUNIT_CASE(pinned_is_lowered_for_a_while),
+	KUNIT_CASE(del_forgets_any_class),
+	KUNIT_CASE(flush_spares_the_pinned),
+	KUNIT_CASE(pinned_count),
+	KUNIT_CASE(gives_memory_back),
+	KUNIT_CASE(vrf_takes_its_routes_along),
+	KUNIT_CASE_PARAM(ages_right_for_ever, stamp_gen_params),
+	KUNIT_CASE(survives_every_failed_allocation),
 	{}
 };
 

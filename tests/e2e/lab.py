@@ -322,6 +322,14 @@ def frag_needed(router, to, mtu, quote):
     return ip_header(router, to, socket.IPPROTO_ICMP, 20 + len(icmp), df=False) + icmp
 
 
+def datagram_quote(src, dst, length=1400, proto=socket.IPPROTO_UDP):
+    """What a router would quote of a UDP datagram, or an Echo, of this length."""
+    head = ip_header(src, dst, proto, length)
+    if proto == socket.IPPROTO_ICMP:
+        return head + struct.pack("!BBHHH", 8, 0, 0, 1, 1)
+    return head + struct.pack("!HHHH", 40000, 9, length - 20, 0)
+
+
 class Injector:
     """Puts packets on a namespace's wire, whatever its routing says."""
 
@@ -419,10 +427,13 @@ class Path:
     SRV, CLI = "10.102.1.248", "10.102.45.12"
     RTR_SRV, RTR_CLI = "10.102.1.1", "10.102.45.1"
 
-    def __init__(self, mtu=320, offload=False, wire=True):
+    def __init__(self, mtu=320, offload=False, wire=True, srv=None, dev="eth0", vrf=None):
+        """@srv: a server that is there already, and that @dev and @vrf, a pair
+        of name and table, are new to."""
         self.wire = None
         self._namespaces = []
         self._offload = offload
+        self.srv, self.dev, self._vrf = srv, dev, vrf
         try:
             self._build(mtu)
             if wire:
@@ -436,20 +447,21 @@ class Path:
         return self._namespaces[-1]
 
     def _build(self, mtu):
-        self.srv, self.rtr, self.cli = (
-            self._namespace(name) for name in ("srv", "rtr", "cli"))
+        self.rtr, self.cli = self._namespace("rtr"), self._namespace("cli")
+        self.srv = self.srv or self._namespace("srv")
         self.rtr.ip("link set lo up", *veth("toclient", self.cli, "eth0", mtu=mtu),
                     f"addr add {self.RTR_CLI}/24 dev toclient")
         # What the client sends fits; the MSS it offers is that of its own link.
-        self._plug(self.cli, self.CLI, f"{self.RTR_CLI} mtu {mtu} advmss 1460", "toclient")
+        self._plug(self.cli, "eth0", self.CLI, f"{self.RTR_CLI} mtu {mtu} advmss 1460",
+                   "toclient")
         self.plug_server()
         self.rtr.sysctl(ip_forward=1, icmp_ratelimit=0, icmp_msgs_per_sec=100000,
                         icmp_msgs_burst=100000)
 
-    def _plug(self, ns, address, router, router_dev):
-        ns.ip("link set lo up", "link set eth0 up", f"addr add {address}/24 dev eth0",
+    def _plug(self, ns, dev, address, router, router_dev):
+        ns.ip("link set lo up", f"link set {dev} up", f"addr add {address}/24 dev {dev}",
               f"route add default via {router}")
-        for end, dev in ((ns, "eth0"), (self.rtr, router_dev)):
+        for end, dev in ((ns, dev), (self.rtr, router_dev)):
             if not self._offload:
                 no_offload(end, dev)
             # A slow guest must not take a cable for unplugged.
@@ -459,9 +471,15 @@ class Path:
 
     def plug_server(self):
         """Connect a server that has no cable (any more) to the router."""
-        self.rtr.ip(*veth("toserver", self.srv, "eth0"),
+        self.rtr.ip(*veth("toserver", self.srv, self.dev),
                     f"addr add {self.RTR_SRV}/24 dev toserver")
-        self._plug(self.srv, self.SRV, self.RTR_SRV, "toserver")
+        router = self.RTR_SRV
+        if self._vrf:
+            name, table = self._vrf
+            self.srv.ip(f"link add {name} type vrf table {table}", f"link set {name} up",
+                        f"link set {self.dev} master {name}")
+            router += f" table {table}"
+        self._plug(self.srv, self.dev, self.SRV, router, "toserver")
 
     def replace_server(self):
         """Another machine in the server's place, once the old one is gone."""
@@ -479,7 +497,7 @@ class Path:
         self.rtr.ip(f"route {'replace' if hold else 'del'} blackhole {self.SRV}/32")
 
     def injector(self):
-        return Injector(self.rtr, "toserver", mac_of(self.srv, "eth0"))
+        return Injector(self.rtr, "toserver", mac_of(self.srv, self.dev))
 
     def from_server(self, frames=None, port=None):
         """TCP packets from the server, on the wire next to it."""

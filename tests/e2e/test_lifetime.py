@@ -201,6 +201,7 @@ class GoingAway(unittest.TestCase):
             finally:
                 insmod()
 
+
 class Settings(unittest.TestCase):
     def setUp(self):
         self.ns = lab.Namespace("settings")
@@ -215,28 +216,46 @@ class Settings(unittest.TestCase):
 
     def test_defaults(self):
         got = {n: self.ns.get(n) for n in
-               ("mode", "max_routes", "at_limit", "min_mtu", "expire", "count")}
-        self.assertEqual(got, {"mode": "enforce", "max_routes": "10000", "at_limit": "evict",
-                               "min_mtu": "68", "expire": "600", "count": "0"})
+               ("mode", "max_routes", "max_unproven", "at_limit", "min_mtu",
+                "min_mtu_unproven", "expire", "expire_unproven", "count", "count_unproven")}
+        self.assertEqual(got, {"mode": "enforce", "max_routes": "10000",
+                               "max_unproven": "1250", "at_limit": "evict",
+                               "min_mtu": "68", "min_mtu_unproven": "552", "expire": "600",
+                               "expire_unproven": "60", "count": "0", "count_unproven": "0"})
 
     def test_good_values(self):
         good = {"mode": ("off", "enforce"), "at_limit": ("ignore", "evict"),
                 "max_routes": ("0", "1", "2147483646"), "min_mtu": ("68", "65535"),
-                "expire": ("0", "1", "2147483647")}
+                "max_unproven": ("0", "1", "2147483646"), "min_mtu_unproven": ("68", "65535"),
+                "expire": ("0", "1", "2147483647"),
+                "expire_unproven": ("0", "1", "2147483647")}
         for name, values in good.items():
             for value in values:
                 self.ns.set(name, value)
                 self.assertEqual(self.ns.get(name), value)
 
+    def test_unproven_share_follows_until_set(self):
+        share = lambda: self.ns.get("max_unproven")
+        self.ns.set("max_routes", 800)
+        self.assertEqual(share(), "100")
+        self.ns.set("max_unproven", 7)
+        self.ns.set("max_routes", 8000)
+        self.assertEqual(share(), "7")
+        self.ns.set("max_unproven", "auto")
+        self.assertEqual(share(), "1000")
+
     def test_bad_numbers(self):
-        for name in ("max_routes", "min_mtu", "expire"):
+        for name in ("max_routes", "max_unproven", "min_mtu", "min_mtu_unproven", "expire",
+                     "expire_unproven"):
             for value in ("", " ", "abc", "-1", "+1", "1x", "1 2", "0x10", "1e3", "1.5",
                           " 7", "7" * 5 + "\n7", "\0", "a" * 5000, "7" + " " * 5000):
                 self.assert_refused(name, value, errno.EINVAL)
             for value in ("4294967296", "99999999999999999999"):
                 self.assert_refused(name, value, errno.ERANGE)
         for name, value in (("max_routes", 2147483647), ("min_mtu", 67), ("min_mtu", 0),
-                            ("min_mtu", 65536), ("expire", 2147483648)):
+                            ("min_mtu", 65536), ("expire", 2147483648),
+                            ("max_unproven", 2147483647), ("min_mtu_unproven", 67),
+                            ("min_mtu_unproven", 65536), ("expire_unproven", 2147483648)):
             self.assert_refused(name, value, errno.ERANGE)
 
     def test_bad_words(self):
@@ -251,7 +270,9 @@ class Settings(unittest.TestCase):
     def test_read_only_and_write_only(self):
         mode = lambda name: os.stat(self.ns.path(name)).st_mode & 0o777
         self.assertEqual(mode("count"), 0o400)
-        self.assertEqual(mode("flush"), 0o200)
+        self.assertEqual(mode("count_unproven"), 0o400)
+        for name in ("add", "del", "flush"):
+            self.assertEqual(mode(name), 0o200)
         self.assertEqual(mode("stats/received"), 0o400)
         self.assertEqual(mode("max_routes"), 0o644)
 
@@ -259,15 +280,28 @@ class Settings(unittest.TestCase):
         rmmod()
         try:
             for param in ("max_routes=2147483647", "max_routes=x", "max_routes", "mode=on",
-                          "min_mtu=67", "expire=-1", "at_limit="):
+                          "min_mtu=67", "expire=-1", "at_limit=", "max_unproven=most",
+                          "min_mtu_unproven=0", "expire_unproven=1s"):
                 with self.assertRaises(AssertionError, msg=param):
                     insmod(param)
-            insmod("max_routes=7", "mode=off", "at_limit=ignore", "min_mtu=576", "expire=5")
+            values = {"max_routes": "7", "max_unproven": "3", "mode": "off",
+                      "at_limit": "ignore", "min_mtu": "576", "min_mtu_unproven": "600",
+                      "expire": "5", "expire_unproven": "6"}
+            insmod(*(f"{name}={value}" for name, value in values.items()))
             ns = lab.Namespace("params")
             self.addCleanup(ns.delete)
-            self.assertEqual([ns.get(n) for n in
-                              ("max_routes", "mode", "at_limit", "min_mtu", "expire")],
-                             ["7", "off", "ignore", "576", "5"])
+            self.assertEqual({name: ns.get(name) for name in values}, values)
+            # They are defaults: changed, they change namespaces made later.
+            where = f"/sys/module/{NAME}/parameters/"
+            for name, value in (("max_routes", "80"), ("max_unproven", "auto")):
+                with open(where + name, "w", encoding="ascii") as f:
+                    f.write(value)
+                with open(where + name, encoding="ascii") as f:
+                    self.assertEqual(f.read().strip(), value)
+            later = lab.Namespace("later")
+            self.addCleanup(later.delete)
+            self.assertEqual((later.get("max_routes"), later.get("max_unproven")), ("80", "10"))
+            self.assertEqual(ns.get("max_routes"), "7")
             rmmod()
         finally:
             insmod()
@@ -280,8 +314,10 @@ class Settings(unittest.TestCase):
 
     def test_unprivileged(self):
         """Counters and listing tell whom this host talks to."""
-        for name, flags in (("count", os.O_RDONLY), ("stats/received", os.O_RDONLY),
-                            ("max_routes", os.O_WRONLY), ("flush", os.O_WRONLY)):
+        for name, flags in (("count", os.O_RDONLY), ("count_unproven", os.O_RDONLY),
+                            ("stats/received", os.O_RDONLY), ("max_routes", os.O_WRONLY),
+                            ("add", os.O_WRONLY), ("del", os.O_WRONLY),
+                            ("flush", os.O_WRONLY)):
             self.assertEqual(self.as_nobody(self.ns.path(name), flags), "EACCES", name)
         with self.ns:
             self.assertEqual(self.as_nobody("/proc/thread-self/net/" + NAME, os.O_RDONLY),
