@@ -18,9 +18,10 @@ quietly() {
 	fi
 }
 
-# build_module SOURCE_TREE KDIR: builds SOURCE_TREE against KDIR
+# build_module SOURCE_TREE KDIR [ARGS]: builds SOURCE_TREE against KDIR; ARGS are
+# make's, such as the ARCH of a KDIR that is not for this machine
 build_module() {
-	make -C "$2" M="$1" W=1 -j"$jobs" modules
+	make -C "$2" M="$1" W=1 -j"$jobs" "${@:3}" modules
 }
 
 # copy_sources DIR: what the kernel's build system needs, so that several
@@ -31,3 +32,42 @@ copy_sources() {
 	cp -r "$top/Kbuild" "$top"/pmtu_hostroute.[ch] "$top/src" "$top/tests" "$1/"
 	find "$1" \( -name '*.o' -o -name '*.ko' -o -name '*.cmd' -o -name '*.mod*' \) -delete
 }
+
+# debian_kernel LOG: Debian's kernel image that belongs to the headers that are
+# installed; unpacked into the cache, not installed. Sets kdir, release and image.
+debian_kernel() {
+	local version
+	kdir=$(printf '%s\n' /usr/src/linux-headers-*-cloud-amd64 | sort -V | tail -n 1)
+	[ -d "$kdir" ] || die "no linux-headers-*-cloud-amd64 under /usr/src"
+	release=${kdir#/usr/src/linux-headers-}
+	version=$(dpkg-query -W -f '${Version}' "linux-headers-$release")
+	image=$cache/debian-$version
+	[ ! -e "$image/complete" ] || return 0
+	say "Debian's kernel image $release $version"
+	rm -rf "$image"
+	mkdir -p "$image"
+	(cd "$image" && quietly "$1" timeout 600 apt-get -o APT::Sandbox::User=root \
+		download "linux-image-$release=$version")
+	dpkg-deb -x "$image"/linux-image-*.deb "$image"
+	depmod -b "$image" "$release"
+	touch "$image/complete"
+}
+
+# debian_modules DIR MODULE...: copies them and what they need from that image to
+# DIR; DIR/order has their names, in the order in which to load them
+debian_modules() {
+	local dir=$1 module file
+	shift
+	mkdir -p "$dir"
+	: >"$dir/order"
+	for module in "$@"; do
+		modprobe -d "$image" -S "$release" --show-depends "$module" 2>/dev/null |
+			sed -n 's/^insmod \([^ ]*\).*/\1/p'
+	done | awk '!seen[$0]++' | while read -r file; do
+		cp "$file" "$dir/"
+		basename "$file" >>"$dir/order"
+	done
+}
+
+# pack ROOT FILE: an initramfs of what is under ROOT
+pack() { (cd "$1" && find . | cpio -o -H newc --quiet) >"$2"; }
