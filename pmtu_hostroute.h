@@ -90,8 +90,8 @@ enum hostroute_at_limit {
 	X(IGNORED_TTL,		"ignored_ttl",		CONSUME)	\
 	X(IGNORED_NOT_SMALLER,	"ignored_not_smaller",	CONSUME)	\
 	X(IGNORED_FULL,		"ignored_full",		CONSUME)	\
-	X(IGNORED_WEAKER,	"ignored_weaker",	CONSUME)	\
 	X(RECORDED,		"recorded",		EVENT)		\
+	X(OUTRANKED,		"outranked",		EVENT)		\
 	X(ADDED,		"added",		EVENT)		\
 	X(PINNED,		"pinned",		EVENT)		\
 	X(RESTORED,		"restored",		EVENT)		\

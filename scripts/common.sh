@@ -71,3 +71,24 @@ debian_modules() {
 
 # pack ROOT FILE: an initramfs of what is under ROOT
 pack() { (cd "$1" && find . | cpio -o -H newc --quiet) >"$2"; }
+
+# python_root ROOT: busybox, python3 with its library, and iproute2, under ROOT
+python_root() {
+	local root=$1 python stdlib ip file
+	python=$(readlink -f /usr/bin/python3)
+	stdlib=/usr/lib/$(basename "$python")
+	ip=$(readlink -f "$(PATH=/sbin:/usr/sbin:/bin:/usr/bin command -v ip)")
+	mkdir -p "$root"/{bin,sbin,usr/bin,proc,sys,dev,run/netns} "$root$stdlib"
+	cp /bin/busybox "$root/bin/busybox"
+	ln -s busybox "$root/bin/sh"
+	ln -s "$(basename "$python")" "$root/usr/bin/python3"
+	cp "$ip" "$root/sbin/ip"
+	tar c -C "$stdlib" --exclude=__pycache__ --exclude='config-*' --exclude=test \
+		--exclude=idlelib --exclude=lib2to3 --exclude=pydoc_data --exclude=distutils . |
+		tar x -C "$root$stdlib"
+	ldd "$python" "$ip" "$stdlib"/lib-dynload/*.so 2>/dev/null | grep -o '/[^ )]*' |
+		grep -v ':$' | sort -u | cat - <(echo "$python") | while read -r file; do
+		mkdir -p "$root$(dirname "$file")"
+		cp -L "$file" "$root$file"
+	done
+}

@@ -145,9 +145,9 @@ static enum hostroute_outcome prove_tcp(struct hostroute_net *hn,
 
 /* ---- what nothing can prove --------------------------------------------------------- */
 
-/* What the path that the quoted packet took is believed to carry; 0: there is
- * no such path. Ports would tell more about policy routing than a third party
- * may be shown.
+/* What the route that the quoted packet took carries by itself; 0: there is no
+ * such route. Not what the stock path has made of the same claims. Ports would
+ * tell more about policy routing than a third party may be shown.
  */
 static u32 path_estimate(struct net *net, const struct hostroute_msg *msg,
 			 int l3mdev)
@@ -164,7 +164,7 @@ static u32 path_estimate(struct net *net, const struct hostroute_msg *msg,
 	if (IS_ERR(rt))
 		return 0;
 	if (hostroute_route_clonable(&rt->dst))
-		mtu = dst_mtu(&rt->dst);
+		mtu = dst_metric_raw(&rt->dst, RTAX_MTU) ?: rt->dst.dev->mtu;
 	ip_rt_put(rt);
 	return mtu;
 }
@@ -187,13 +187,20 @@ static enum hostroute_outcome record(struct hostroute_net *hn,
 		.ifindex = skb->skb_iif,
 		.class = HOSTROUTE_CLASS_UNPROVEN,
 	};
+	enum hostroute_outcome outcome;
 
 	claim.estimate = path_estimate(hn->net, msg, claim.key.l3mdev);
+	if (!claim.estimate)
+		return HOSTROUTE_PASSED_UNPROVEN;
 	if (!claim.mtu)
 		claim.mtu = hostroute_icmp_plateau(msg, claim.estimate);
-	if (claim.estimate &&
-	    hostroute_net_learn(hn, &claim) == HOSTROUTE_LEARNED)
+	outcome = hostroute_net_learn(hn, &claim);
+	if (outcome == HOSTROUTE_PASSED_MEMORY)
+		return outcome;
+	if (outcome == HOSTROUTE_LEARNED)
 		hostroute_stats_inc(hn->stats, HOSTROUTE_RECORDED);
+	else if (outcome == HOSTROUTE_OUTRANKED)
+		hostroute_stats_inc(hn->stats, outcome);
 	return HOSTROUTE_PASSED_UNPROVEN;
 }
 

@@ -553,7 +553,7 @@ static void log_limit(const struct hostroute_table *table, u32 max,
  *
  * Context: any but hardirq; takes the table's lock.
  * Return: LEARNED, LOWERED, REFRESHED, CONFIRMED, IGNORED_NOT_SMALLER,
- * IGNORED_WEAKER, IGNORED_FULL or PASSED_MEMORY.
+ * OUTRANKED, IGNORED_FULL or PASSED_MEMORY.
  */
 enum hostroute_outcome hostroute_table_learn(struct hostroute_table *table,
 					     const struct hostroute_claim *claim)
@@ -572,7 +572,7 @@ enum hostroute_outcome hostroute_table_learn(struct hostroute_table *table,
 	if (!route)
 		outcome = insert(table, claim, mtu);
 	else if (rank == HOSTROUTE_RANK_UNPROVEN && rank_of(route) != rank)
-		outcome = HOSTROUTE_IGNORED_WEAKER;
+		outcome = HOSTROUTE_OUTRANKED;
 	else if (rank > rank_of(route))
 		outcome = confirm(table, route, claim, mtu);
 	else

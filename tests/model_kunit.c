@@ -213,7 +213,7 @@ static enum hostroute_outcome model_learn(struct fixture *f, u32 n,
 	if (!there(n))
 		return model_insert(f, n, claim, mtu);
 	if (!proves && e->class != HOSTROUTE_CLASS_UNPROVEN)
-		return HOSTROUTE_IGNORED_WEAKER;
+		return HOSTROUTE_OUTRANKED;
 	if (proves && e->class == HOSTROUTE_CLASS_UNPROVEN) {
 		if (mtu >= claim->estimate)
 			return HOSTROUTE_IGNORED_NOT_SMALLER;

@@ -3,11 +3,33 @@
  * The table alone, for the suites that test it: time and limits are passed in,
  * clones are counted by fakes in place of route.c.
  */
-#include "../src/stats.c"
-#include "../src/table.c"
-
 #include <kunit/test.h>
 #include <linux/percpu.h>
+#include <linux/rhashtable.h>
+#include <linux/slab.h>
+#include <linux/xarray.h>
+
+/* A seam: each step of learning that takes memory can be made to fail, the next
+ * but @fail_step - 1. Steps that come while it is 0 are not counted.
+ */
+static unsigned int fail_step;
+
+static bool step_fails(void)
+{
+	return fail_step && !--fail_step;
+}
+
+#define kmem_cache_zalloc(cache, gfp) \
+	(step_fails() ? NULL : kmem_cache_zalloc(cache, gfp))
+#define xa_alloc(xa, id, entry, limit, gfp) \
+	(step_fails() ? -ENOMEM : xa_alloc(xa, id, entry, limit, gfp))
+#define xa_insert(xa, index, entry, gfp) \
+	(step_fails() ? -ENOMEM : xa_insert(xa, index, entry, gfp))
+#define rhashtable_insert_fast(hash, node, params) \
+	(step_fails() ? -ENOMEM : rhashtable_insert_fast(hash, node, params))
+
+#include "../src/stats.c"
+#include "../src/table.c"
 
 #define SECOND	NSEC_PER_SEC
 #define MINUTE	(60 * SECOND)

@@ -383,7 +383,7 @@ static void unproven_has_its_own_share(struct kunit *test)
 
 	hostroute_table_set_max_unproven(&f->table, 0);
 	expect_count(test, f, 50);
-	KUNIT_EXPECT_EQ(test, record(f, 1, 1300), HOSTROUTE_IGNORED_WEAKER);
+	KUNIT_EXPECT_EQ(test, record(f, 1, 1300), HOSTROUTE_OUTRANKED);
 	KUNIT_EXPECT_EQ(test, record(f, 5000, 1300), HOSTROUTE_IGNORED_FULL);
 	/* Set once, the share does not follow; "auto" follows again. */
 	hostroute_table_set_max_routes(&f->table, 800);
@@ -547,7 +547,7 @@ static void pinned_is_lowered_for_a_while(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, hostroute_table_expires(&f->table, route), 0);
 	KUNIT_EXPECT_EQ(test, learn(f, 1, 1400), HOSTROUTE_IGNORED_NOT_SMALLER);
 	KUNIT_EXPECT_EQ(test, learn(f, 1, 1300), HOSTROUTE_REFRESHED);
-	KUNIT_EXPECT_EQ(test, record(f, 1, 600), HOSTROUTE_IGNORED_WEAKER);
+	KUNIT_EXPECT_EQ(test, record(f, 1, 600), HOSTROUTE_OUTRANKED);
 	KUNIT_EXPECT_EQ(test, hostroute_table_sweep(&f->table, U64_MAX), 0);
 	expect_count(test, f, 1);
 
@@ -835,6 +835,55 @@ static void survives_every_failed_allocation(struct kunit *test)
 }
 #endif
 
+/* Steps that failed before the route was learned. */
+static unsigned int fails_each_step(struct kunit *test, struct fixture *f, u32 n,
+				    enum hostroute_class class)
+{
+	u32 count = hostroute_table_count(&f->table);
+	unsigned int was = drops, step;
+	enum hostroute_outcome outcome;
+
+	for (step = 1; ; step++) {
+		fail_step = step;
+		if (class == HOSTROUTE_CLASS_PINNED)
+			outcome = pin(f, n, 1400) ? HOSTROUTE_PASSED_MEMORY : HOSTROUTE_LEARNED;
+		else
+			outcome = learn_as(f, n, 1400, class);
+		if (outcome == HOSTROUTE_LEARNED)
+			break;
+		KUNIT_EXPECT_EQ(test, fail_step, 0);
+		KUNIT_EXPECT_EQ(test, outcome, HOSTROUTE_PASSED_MEMORY);
+		KUNIT_EXPECT_NULL(test, lookup(f, n));
+		KUNIT_EXPECT_EQ(test, drops, was);
+		expect_count(test, f, count);
+		if (step > 10)
+			break;
+	}
+	fail_step = 0;
+	return step - 1;
+}
+
+static void survives_every_failed_step(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	u32 i;
+
+	hostroute_table_set_max_routes(&f->table, 40);
+	hostroute_table_set_max_unproven(&f->table, 10);
+	for (i = 0; i < 30; i++) {
+		/* The route, its id, its place in the hash; a slot. */
+		KUNIT_EXPECT_EQ(test, 3, fails_each_step(test, f, 3 * i, HOSTROUTE_CLASS_PROVEN));
+		KUNIT_EXPECT_EQ(test, 4, fails_each_step(test, f, 3 * i + 1,
+							 HOSTROUTE_CLASS_UNPROVEN));
+		/* Pinned ones are taken out again: nobody evicts them. */
+		KUNIT_EXPECT_EQ(test, 3, fails_each_step(test, f, 3 * i + 2,
+							 HOSTROUTE_CLASS_PINNED));
+		del(f, 3 * i + 2);
+	}
+	expect_count(test, f, 39);
+	expect_balance(test, f);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(updates_count_once, update_gen_params),
 	KUNIT_CASE(learns_what_is_claimed),
@@ -870,6 +919,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(vrf_takes_its_routes_along),
 	KUNIT_CASE_PARAM(ages_right_for_ever, stamp_gen_params),
 	KUNIT_CASE(survives_every_failed_allocation),
+	KUNIT_CASE(survives_every_failed_step),
 	{}
 };
 

@@ -252,6 +252,7 @@ class Unproven(OnPath):
         # And what nobody can prove does not touch it any more.
         self.forge_many(10)
         self.forge(Path.CLI, 100)
+        lab.wait_for(lambda: self.srv.stat("outranked") == 1, "the claim to be weighed")
         self.assertEqual(self.srv.route_mtu(Path.CLI), MTU)
 
     def test_own_life(self):

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0
+"""As many host routes as anybody would want, on a kernel without checks. How
+many is LAB_SCALE. Unproven ones: those can be made by the million."""
+
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import struct
+import time
+import unittest
+
+import lab
+
+SCALE = int(os.environ["LAB_SCALE"])
+SRV, RTR = "192.0.2.1", "192.0.2.2"
+
+
+class Forger:
+    """Messages that come in through a tun device, as fast as one can write them:
+    they differ in the quoted destination, and the checksum with it."""
+
+    AT = 20 + 8 + 16	# outer header, ICMP, destination in the quote
+
+    def __init__(self, ns):
+        with ns:
+            self.fd = os.open("/dev/net/tun", os.O_RDWR)
+            fcntl.ioctl(self.fd, 0x400454ca, struct.pack("16sH", b"tun0", 0x1001))
+        ns.ip("link set tun0 up", f"addr add {SRV}/24 dev tun0", f"route add default via {RTR}")
+        self._packet = bytearray(lab.frag_needed(RTR, SRV, 1200,
+                                                 lab.datagram_quote(SRV, "0.0.0.0")))
+        self._sum = ~struct.unpack_from("!H", self._packet, 22)[0] & 0xffff
+
+    def send(self, n):
+        """About destination 10.0.0.0 + @n."""
+        high, low = 0x0a00 + (n >> 16), n & 0xffff
+        total = self._sum + high + low
+        total = (total & 0xffff) + (total >> 16)
+        total = (total & 0xffff) + (total >> 16)
+        struct.pack_into("!H", self._packet, 22, ~total & 0xffff)
+        struct.pack_into("!HH", self._packet, self.AT, high, low)
+        os.write(self.fd, self._packet)
+
+
+class Scale(unittest.TestCase):
+    def setUp(self):
+        self.ns = lab.Namespace("scale")
+        self.forger = Forger(self.ns)
+        self.ns.set("max_routes", SCALE)
+        self.ns.set("max_unproven", SCALE)
+        self.ns.set("expire_unproven", 0)
+
+    def tearDown(self):
+        os.close(self.forger.fd)
+        self.ns.delete()
+
+    def note(self, text):
+        print(f"note scale.{self._testMethodName}: {text}", flush=True)
+
+    def fill(self, count=SCALE):
+        begun = time.monotonic()
+        for n in range(count):
+            self.forger.send(n)
+        took = time.monotonic() - begun
+        self.assertEqual(self.ns.count(), count, {k: v for k, v in self.ns.stats().items() if v})
+        self.note(f"{count} learned in {took:.1f} s, {took / count * 1e6:.0f} us each")
+
+    def lines(self):
+        with self.ns:
+            f = open("/proc/thread-self/net/pmtu_hostroute", "rb", buffering=1 << 16)
+        with f:
+            f.readline()
+            for line in f:
+                yield line.split(b" ", 1)[0]
+
+    def test_all_of_it(self):
+        self.fill()
+        begun = time.monotonic()
+        seen = set()
+        for n, address in enumerate(self.lines(), 1):
+            seen.add(address)
+        took = time.monotonic() - begun
+        self.assertEqual((n, len(seen)), (SCALE, SCALE))
+        self.assertIn(socket.inet_ntoa(struct.pack("!I", 0x0a000000 + SCALE - 1)).encode(), seen)
+        self.note(f"{n} lines read in {took:.1f} s")
+        del seen
+
+        # One more evicts one, and a known one none.
+        self.forger.send(SCALE)
+        self.forger.send(SCALE)
+        self.assertEqual((self.ns.count(), self.ns.stat("evicted")), (SCALE, 1))
+
+        # Down to 10 while messages arrive; a CPU held up for long panics.
+        with self.flood():
+            begun = time.monotonic()
+            self.ns.set("max_routes", 10)
+            took = time.monotonic() - begun
+            self.assertLessEqual(self.ns.count(), 10)
+        self.note(f"lowered to 10 in {took:.1f} s")
+        self.assertEqual(self.ns.get("max_routes"), "10")
+        self.assertLessEqual(self.ns.count(), 10)
+        self.assertEqual(len(list(self.lines())), self.ns.count())
+
+    def test_flush_and_end(self):
+        """So many are forgotten at once; a namespace with so many goes."""
+        count = SCALE // 4
+        self.fill(count)
+        begun = time.monotonic()
+        self.ns.set("flush", "learned")
+        self.note(f"{count} flushed in {time.monotonic() - begun:.1f} s")
+        self.assertEqual(self.ns.count(), 0)
+        self.fill(count)
+
+    @contextlib.contextmanager
+    def flood(self):
+        """Another process sends one after the other about new destinations."""
+        pid = os.fork()
+        if not pid:
+            n = 0
+            while True:
+                self.forger.send(0x800000 + n)
+                n = (n + 1) & 0x3fffff
+        before = self.ns.stat("passed_unproven")
+        try:
+            lab.wait_for(lambda: self.ns.stat("passed_unproven") > before + 100, "the flood")
+            yield
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
