@@ -21,7 +21,7 @@
  *   memory     the shrinker gives routes back that can be learned again.
  *
  * A message that was acted on or refused does not reach the stock path; one
- * that is not about TCP, or that cannot be acted on, does, untouched. What a
+ * about another protocol, or that cannot be acted on, does, untouched. What a
  * datagram's or an Echo's quote claims nothing can prove: it goes on record in
  * a share of the table of its own, applies to no connection, and the stock
  * path acts on it.
@@ -38,12 +38,12 @@
  *   hostroute: clones, clone_count    table->lock              RCU
  *   table: hash, ids                  table->lock              RCU
  *   table: count, pool[].count,       table->lock              READ_ONCE()
- *     smallest_mtu
+ *     smallest_mtu, in_vrfs
  *   table: limits.max_routes,         admin and table->lock    READ_ONCE()
  *     limits.max_unproven
  *   table: unproven_follows           admin (mutex)            admin
  *   table: unproven, slots, serial,   table->lock              table->lock
- *     lru, pool[].age
+ *     now, lru, pool[].age
  *   table: limits, other              nothing (one word each)  READ_ONCE()
  *   table: memcg, owner, stats        before it is used        nothing
  *   clone: in_route                   table->lock              RCU
@@ -188,6 +188,8 @@ static void sweep(struct work_struct *work)
 	unsigned long delay;
 	u64 next;
 
+	/* Whoever comes while it is not known when the next one is, asks for one. */
+	atomic64_set(&hn->sweep_at, S64_MAX);
 	next = hostroute_table_sweep(&hn->table, now);
 	hostroute_output_update(hn);
 	if (!hostroute_table_count(&hn->table))
@@ -209,6 +211,12 @@ void hostroute_net_resweep(struct hostroute_net *hn)
 	mod_delayed_work(hostroute_wq, &hn->sweep, 0);
 }
 
+static void sweep_if_none_is_due(struct hostroute_net *hn)
+{
+	if (hostroute_table_count(&hn->table))
+		queue_delayed_work(hostroute_wq, &hn->sweep, 0);
+}
+
 /**
  * hostroute_net_changed - the count or the mode may have changed
  * @hn: the namespace
@@ -218,9 +226,7 @@ void hostroute_net_resweep(struct hostroute_net *hn)
 void hostroute_net_changed(struct hostroute_net *hn)
 {
 	hostroute_output_update(hn);
-	/* Nothing to do if it is due already. */
-	if (hostroute_table_count(&hn->table))
-		queue_delayed_work(hostroute_wq, &hn->sweep, 0);
+	sweep_if_none_is_due(hn);
 }
 
 /* A route whose time is up before the next sweep moves it. */
@@ -265,6 +271,7 @@ struct hostroute *hostroute_net_find(struct hostroute_net *hn,
 enum hostroute_outcome hostroute_net_learn(struct hostroute_net *hn,
 					   const struct hostroute_claim *claim)
 {
+	bool unproven = claim->class == HOSTROUTE_CLASS_UNPROVEN;
 	const struct hostroute_limits *limits = &hn->table.limits;
 	enum hostroute_outcome outcome;
 
@@ -272,18 +279,31 @@ enum hostroute_outcome hostroute_net_learn(struct hostroute_net *hn,
 	switch (outcome) {
 	case HOSTROUTE_LEARNED:
 	case HOSTROUTE_CONFIRMED:
-		hostroute_net_changed(hn);
+		sweep_if_none_is_due(hn);
+		if (!unproven)
+			hostroute_output_update(hn);
 		fallthrough;
 	case HOSTROUTE_LOWERED:		/* maybe of a pinned one, for a while */
 		sweep_in_time(hn, claim->now,
-			      claim->class == HOSTROUTE_CLASS_UNPROVEN ?
-			      READ_ONCE(limits->expire_unproven) :
-			      READ_ONCE(limits->expire));
+			      unproven ? READ_ONCE(limits->expire_unproven) :
+					 READ_ONCE(limits->expire));
 		break;
 	default:
 		break;
 	}
 	return outcome;
+}
+
+static bool vrf_exists(struct net *net, int ifindex)
+{
+	const struct net_device *dev;
+	bool exists;
+
+	rcu_read_lock();
+	dev = dev_get_by_index_rcu(net, ifindex);
+	exists = dev && netif_is_l3_master(dev);
+	rcu_read_unlock();
+	return exists;
 }
 
 /**
@@ -292,13 +312,21 @@ enum hostroute_outcome hostroute_net_learn(struct hostroute_net *hn,
  * @key:	destination and VRF
  * @mtu:	bytes
  *
- * Context: process. Return: as hostroute_table_pin().
+ * Context: process.
+ * Return: as hostroute_table_pin(); -ENODEV if the VRF went meanwhile.
  */
 int hostroute_net_pin(struct hostroute_net *hn, const struct hostroute_key *key,
 		      u32 mtu)
 {
 	int err = hostroute_table_pin(&hn->table, key, mtu, hostroute_now());
 
+	/* A VRF is off the list of devices before its routes are forgotten: one
+	 * that is gone may have missed this one.
+	 */
+	if (!err && key->l3mdev && !vrf_exists(hn->net, key->l3mdev)) {
+		hostroute_table_forget_vrf(&hn->table, key->l3mdev);
+		err = -ENODEV;
+	}
 	if (!err)
 		hostroute_net_changed(hn);
 	return err;
@@ -310,47 +338,62 @@ static LIST_HEAD(all_nets);
 static DEFINE_SPINLOCK(all_nets_lock);
 static struct shrinker *shrinker;
 
-static unsigned long shrinkable(const struct hostroute_net *hn)
-{
-	return hostroute_table_count_rank(&hn->table, HOSTROUTE_RANK_UNPROVEN) +
-	       hostroute_table_count_rank(&hn->table, HOSTROUTE_RANK_LEARNED);
-}
-
-static unsigned long shrink_count(struct shrinker *unused,
-				  struct shrink_control *control)
+static unsigned long count_all(enum hostroute_rank rank)
 {
 	struct hostroute_net *hn;
 	unsigned long n = 0;
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(hn, &all_nets, list)
-		n += shrinkable(hn);
+		n += hostroute_table_count_rank(&hn->table, rank);
 	rcu_read_unlock();
-	return n ?: SHRINK_EMPTY;
+	return n;
 }
 
-/* From each namespace in proportion to what it has. */
-static unsigned long shrink_scan(struct shrinker *shrinker,
+static unsigned long shrink_count(struct shrinker *unused,
+				  struct shrink_control *control)
+{
+	return (count_all(HOSTROUTE_RANK_UNPROVEN) +
+		count_all(HOSTROUTE_RANK_LEARNED)) ?: SHRINK_EMPTY;
+}
+
+/*
+ * The unproven of all namespaces first, then the learned. From each namespace
+ * in proportion to what it has: who has little must not pay for who has a lot.
+ * What is left over of a share goes on to the next, and to the next time.
+ */
+static unsigned long shrink_scan(struct shrinker *unused,
 				 struct shrink_control *control)
 {
-	unsigned long total = shrink_count(shrinker, control);
+	enum hostroute_rank rank = HOSTROUTE_RANK_UNPROVEN;
+	unsigned long total = count_all(rank), freed = 0;
+	static atomic64_t rest;
 	struct hostroute_net *hn;
-	unsigned long freed = 0;
-	u64 share;
+	u64 owed, share;
+	u32 count;
 
-	if (total == SHRINK_EMPTY)
+	if (!total) {
+		rank = HOSTROUTE_RANK_LEARNED;
+		total = count_all(rank);
+	}
+	if (!total)
 		return SHRINK_STOP;
+	owed = min_t(u64, atomic64_read(&rest), total - 1);
 	rcu_read_lock();
 	list_for_each_entry_rcu(hn, &all_nets, list) {
-		share = (u64)control->nr_to_scan * shrinkable(hn) + total - 1;
-		share = div64_ul(share, total);
+		count = hostroute_table_count_rank(&hn->table, rank);
+		owed += (u64)control->nr_to_scan * count;
+		share = div64_ul(owed, total);
+		owed -= share * total;
+		share = min_t(u64, share, count);
 		if (!share)
 			continue;
 		freed += hostroute_table_shrink(&hn->table, share);
 		hostroute_net_changed(hn);
 	}
 	rcu_read_unlock();
-	return freed ?: SHRINK_STOP;
+	atomic64_set(&rest, owed);
+	return freed;
 }
 
 /* ---- namespaces ---------------------------------------------------------------------- */
@@ -507,6 +550,9 @@ static void device_gone(const struct net_device *dev)
 	struct hostroute_net *hn;
 
 	hostroute_route_device_gone(dev);
+	/* Told once more, when its ifindex may be another's already? */
+	if (dev->reg_state != NETREG_UNREGISTERING)
+		return;
 	if (!vrfs_followed || !netif_is_l3_master(dev))
 		return;
 	hn = hostroute_net(dev_net(dev));

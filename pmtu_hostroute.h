@@ -288,7 +288,9 @@ struct hostroute_table {
 	u32				slots;
 	u32				count;
 	u32				smallest_mtu;
+	u32				in_vrfs;	/* routes with an l3mdev */
 	u64				serial;
+	u64				now;		/* latest that was heard of */
 	struct list_head		lru;		/* learned routes */
 	struct hostroute_pool		pool[HOSTROUTE_RANK_COUNT];
 	struct hostroute_limits		limits;

@@ -26,6 +26,7 @@ struct listing {
  * destination that was forgotten and learned anew meanwhile is not shown again.
  */
 static void *find(struct seq_file *seq, loff_t *pos)
+	__must_hold(RCU)
 {
 	struct hostroute_net *hn = hostroute_net(seq_file_net(seq));
 	struct listing *listing = seq->private;
@@ -39,12 +40,16 @@ static void *find(struct seq_file *seq, loff_t *pos)
 	if (*pos - 1 > U32_MAX)
 		return NULL;
 	id = *pos - 1;
-	do {
+	for (;; id++) {
 		route = hostroute_table_next(&hn->table, &id);
 		*pos = (loff_t)id + 1;
-		id++;
-	} while (route && route->serial > listing->serial);
-	return route;
+		if (!route || route->serial <= listing->serial)
+			return route;
+		/* There may be a million of them. */
+		rcu_read_unlock();
+		cond_resched();
+		rcu_read_lock();
+	}
 }
 
 static void *listing_start(struct seq_file *seq, loff_t *pos)

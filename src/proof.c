@@ -104,6 +104,7 @@ static enum hostroute_outcome believe(struct hostroute_net *hn, struct sock *sk,
 	case HOSTROUTE_LEARNED:
 	case HOSTROUTE_LOWERED:
 	case HOSTROUTE_REFRESHED:
+	case HOSTROUTE_CONFIRMED:
 	case HOSTROUTE_IGNORED_NOT_SMALLER:
 		/* Whatever this message adds, the segment it quotes was lost:
 		 * its socket may not be under the host route yet.

@@ -30,6 +30,7 @@
 #include "compat.h"
 
 #include <linux/rculist.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <net/dst_metadata.h>
 #include <net/ip.h>
@@ -268,7 +269,7 @@ static struct hostroute_clone *make(struct hostroute *route,
 	struct hostroute_clone *clone;
 	struct rtable *rt;
 
-	clone = kzalloc(sizeof(*clone), GFP_ATOMIC | __GFP_NOWARN);
+	clone = kzalloc(sizeof(*clone), GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT);
 	if (!clone)
 		return NULL;
 	rt = rt_dst_alloc(dev, origin->rt_flags, origin->rt_type,
@@ -384,6 +385,7 @@ struct dst_entry *hostroute_route_get(struct hostroute_table *table,
 	const struct rtable *rt = container_of(origin, struct rtable, dst);
 	struct net_device *dev = READ_ONCE(origin->dev);
 	struct hostroute_clone *clone;
+	struct mem_cgroup *old;
 	struct dst_entry *dst;
 
 	if (dst_mtu(origin) <= READ_ONCE(route->mtu))
@@ -400,7 +402,9 @@ struct dst_entry *hostroute_route_get(struct hostroute_table *table,
 	spin_lock_bh(&table->lock);
 	dst = route->dead ? NULL : find(route, rt);
 	if (!dst && !route->dead) {
+		old = set_active_memcg(table->memcg);
 		clone = make(route, rt, dev);
+		set_active_memcg(old);
 		if (clone) {
 			make_room(route);
 			dst = &clone->rt->dst;

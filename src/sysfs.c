@@ -292,6 +292,12 @@ static bool may(const struct hostroute_net *hn)
 	return ns_capable(hn->net->user_ns, CAP_NET_ADMIN);
 }
 
+/* What comes after a NUL would not be looked at. */
+static bool has_nul(const char *buf, size_t len)
+{
+	return strnlen(buf, len) != len;
+}
+
 struct setting_attr {
 	struct device_attribute attr;
 	const struct setting *setting;
@@ -316,7 +322,7 @@ static ssize_t setting_store(struct device *dev, struct device_attribute *attr,
 
 	if (!may(hn_of(dev)))
 		return -EPERM;
-	err = parse(setting, buf, &value);
+	err = has_nul(buf, len) ? -EINVAL : parse(setting, buf, &value);
 	if (!err)
 		err = setting->apply(hn_of(dev), value);
 	return err ?: len;
@@ -423,7 +429,7 @@ static int parse_route(struct net *net, const char *buf, size_t len,
 	int err;
 
 	*key = (struct hostroute_key) {};
-	if (len >= sizeof(copy) || strnlen(buf, len) != len)
+	if (len >= sizeof(copy) || has_nul(buf, len))
 		return -EINVAL;
 	strscpy(copy, buf, sizeof(copy));
 	err = parse_address(next_word(&line), &key->daddr);
@@ -488,7 +494,7 @@ static ssize_t flush_store(struct device *dev, struct device_attribute *attr,
 
 	if (!may(hn))
 		return -EPERM;
-	if (!all && !sysfs_streq(buf, "learned"))
+	if (has_nul(buf, len) || (!all && !sysfs_streq(buf, "learned")))
 		return -EINVAL;
 	hostroute_table_flush(&hn->table, all);
 	hostroute_net_changed(hn);

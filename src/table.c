@@ -24,10 +24,8 @@
 
 /* What one hold of the lock may do to routes; the hooks wait no longer. */
 #define BATCH			64
-/* Used routes that an eviction passes over before it takes one all the same. */
+/* Used routes that are passed over in one hold before one goes all the same. */
 #define SECOND_CHANCES		64
-/* No sleep under the lock, and none of the reserves: a cache can do without. */
-#define GFP_LEARN		(GFP_NOWAIT | __GFP_NOWARN)
 
 static struct kmem_cache *route_cache;
 static hsiphash_key_t hash_key __read_mostly;
@@ -96,13 +94,16 @@ int hostroute_table_init(struct hostroute_table *table,
 	}
 	table->slots = 0;
 	table->count = 0;
+	table->in_vrfs = 0;
 	table->serial = 0;
+	table->now = 0;
 	table->smallest_mtu = U32_MAX;
 	table->limits = *limits;
+	/* From the copy: a module parameter may change meanwhile. */
 	table->unproven_follows =
-		limits->max_unproven == HOSTROUTE_MAX_UNPROVEN_AUTO;
+		table->limits.max_unproven == HOSTROUTE_MAX_UNPROVEN_AUTO;
 	if (table->unproven_follows)
-		table->limits.max_unproven = share_of(limits->max_routes);
+		table->limits.max_unproven = share_of(table->limits.max_routes);
 	table->stats = stats;
 	return rhashtable_init(&table->hash, &hash_params);
 }
@@ -252,9 +253,25 @@ static void leave_pool(struct hostroute_table *table, struct hostroute *route)
 static void change_class(struct hostroute_table *table, struct hostroute *route,
 			 enum hostroute_class class)
 {
+	/* Not out and in again: for an instant nothing would seem to apply. */
+	if (hostroute_rank(class) == rank_of(route)) {
+		WRITE_ONCE(route->class, class);
+		return;
+	}
 	leave_pool(table, route);
 	WRITE_ONCE(route->class, class);
 	join_pool(table, route);
+}
+
+/*
+ * No sleep under the lock. As much as a table has by default is worth the
+ * reserves, and a charge above the limit of a cgroup that is full of what could
+ * be reclaimed; for more there has to be room.
+ */
+static gfp_t gfp(const struct hostroute_table *table)
+{
+	return (table->count < HOSTROUTE_MAX_ROUTES_DEFAULT ? GFP_ATOMIC : GFP_NOWAIT) |
+	       __GFP_NOWARN;
 }
 
 /*
@@ -262,52 +279,69 @@ static void change_class(struct hostroute_table *table, struct hostroute *route,
  * the new route together with the one it is going to replace. Look-ups do,
  * for as long as the lock is held.
  */
-static struct hostroute *create(struct hostroute_table *table,
-				const struct hostroute_key *key,
-				enum hostroute_class class)
+static int publish(struct hostroute_table *table, struct hostroute *route)
 {
-	struct hostroute *route;
+	bool unproven = rank_of(route) == HOSTROUTE_RANK_UNPROVEN;
 
 	lockdep_assert_held(&table->lock);
-	route = kmem_cache_zalloc(route_cache, GFP_LEARN);
-	if (!route)
-		return NULL;
-	route->key = *key;
-	route->class = class;
-	refcount_set(&route->ref, 1);
-	INIT_LIST_HEAD(&route->lru);
-	INIT_LIST_HEAD(&route->age);
-	INIT_HLIST_HEAD(&route->clones);
-	if (xa_alloc(&table->ids, &route->id, NULL, xa_limit_32b, GFP_LEARN))
-		goto err_route;
-	if (rank_of(route) == HOSTROUTE_RANK_UNPROVEN) {
-		if (xa_insert(&table->unproven, table->slots, route, GFP_LEARN))
+	if (xa_alloc(&table->ids, &route->id, NULL, xa_limit_32b, gfp(table)))
+		return -ENOMEM;
+	if (unproven) {
+		if (xa_insert(&table->unproven, table->slots, route, gfp(table)))
 			goto err_id;
 		route->slot = table->slots++;
 	}
 	if (rhashtable_insert_fast(&table->hash, &route->node, hash_params))
 		goto err_slot;
-	return route;
+	return 0;
 
 err_slot:
-	if (rank_of(route) == HOSTROUTE_RANK_UNPROVEN)
+	if (unproven)
 		give_slot_back(table, route);
 err_id:
 	xa_erase(&table->ids, route->id);
-err_route:
+	return -ENOMEM;
+}
+
+/* A route that can be found, and is complete but for its being linked. */
+static struct hostroute *create(struct hostroute_table *table,
+				const struct hostroute *model)
+{
+	struct hostroute *route;
+
+	route = kmem_cache_zalloc(route_cache, gfp(table));
+	if (!route)
+		return NULL;
+	*route = *model;
+	refcount_set(&route->ref, 1);
+	INIT_LIST_HEAD(&route->lru);
+	INIT_LIST_HEAD(&route->age);
+	INIT_HLIST_HEAD(&route->clones);
+	if (!publish(table, route))
+		return route;
 	kmem_cache_free(route_cache, route);
 	return NULL;
 }
 
-/* What create() made, with all else filled in. The id is reserved: to fill it
- * takes no memory.
- */
+/* The owner of the table pays, if it has one, whoever happens to be running. */
+static struct hostroute *create_charged(struct hostroute_table *table,
+					const struct hostroute *model)
+{
+	struct mem_cgroup *old = set_active_memcg(table->memcg);
+	struct hostroute *route = create(table, model);
+
+	set_active_memcg(old);
+	return route;
+}
+
+/* What create() made. Its id is reserved: to fill that takes no memory. */
 static void link(struct hostroute_table *table, struct hostroute *route)
 {
 	lockdep_assert_held(&table->lock);
 	route->serial = ++table->serial;
 	xa_store(&table->ids, route->id, route, 0);
 	join_pool(table, route);
+	WRITE_ONCE(table->in_vrfs, table->in_vrfs + !!route->key.l3mdev);
 	WRITE_ONCE(table->count, table->count + 1);
 }
 
@@ -319,6 +353,7 @@ static void unlink(struct hostroute_table *table, struct hostroute *route,
 	rhashtable_remove_fast(&table->hash, &route->node, hash_params);
 	xa_erase(&table->ids, route->id);
 	leave_pool(table, route);
+	WRITE_ONCE(table->in_vrfs, table->in_vrfs - !!route->key.l3mdev);
 	WRITE_ONCE(table->count, table->count - 1);
 	if (!hostroute_table_applies(table))
 		WRITE_ONCE(table->smallest_mtu, U32_MAX);
@@ -340,14 +375,15 @@ static struct hostroute *pick_unproven(struct hostroute_table *table)
 		   NULL;
 }
 
-/* The least recently used route, with a second chance for used ones. */
-static struct hostroute *pick_learned(struct hostroute_table *table)
+/* The least recently used route, with a second chance for used ones, as long
+ * as there are @chances left.
+ */
+static struct hostroute *pick_learned(struct hostroute_table *table, int *chances)
 {
 	struct hostroute *route;
-	int i;
 
 	lockdep_assert_held(&table->lock);
-	for (i = 0; i < SECOND_CHANCES; i++) {
+	for (; *chances; --*chances) {
 		route = list_first_entry_or_null(&table->lru, struct hostroute,
 						 lru);
 		if (!route || !READ_ONCE(route->used))
@@ -355,13 +391,13 @@ static struct hostroute *pick_learned(struct hostroute_table *table)
 		WRITE_ONCE(route->used, false);
 		list_move_tail(&route->lru, &table->lru);
 	}
-	return list_first_entry(&table->lru, struct hostroute, lru);
+	return list_first_entry_or_null(&table->lru, struct hostroute, lru);
 }
 
 /* The weakest first; a pinned one never. */
-static struct hostroute *pick_victim(struct hostroute_table *table)
+static struct hostroute *pick_victim(struct hostroute_table *table, int *chances)
 {
-	return pick_unproven(table) ?: pick_learned(table);
+	return pick_unproven(table) ?: pick_learned(table, chances);
 }
 
 /*
@@ -394,24 +430,13 @@ static bool admitted(const struct hostroute_table *table, enum hostroute_rank ra
 static void make_room(struct hostroute_table *table, enum hostroute_rank rank)
 {
 	const struct hostroute_pool *unproven = &table->pool[HOSTROUTE_RANK_UNPROVEN];
+	int chances = SECOND_CHANCES;
 
 	if (rank == HOSTROUTE_RANK_UNPROVEN &&
 	    unproven->count >= table->limits.max_unproven)
 		unlink(table, pick_unproven(table), HOSTROUTE_EVICTED);
 	if (table->count >= table->limits.max_routes)
-		unlink(table, pick_victim(table), HOSTROUTE_EVICTED);
-}
-
-/* Memory is the table's owner's, whoever happens to be running. */
-static struct hostroute *create_charged(struct hostroute_table *table,
-					const struct hostroute_key *key,
-					enum hostroute_class class)
-{
-	struct mem_cgroup *old = set_active_memcg(table->memcg);
-	struct hostroute *route = create(table, key, class);
-
-	set_active_memcg(old);
-	return route;
+		unlink(table, pick_victim(table, &chances), HOSTROUTE_EVICTED);
 }
 
 /* ---- learning ------------------------------------------------------------------------ */
@@ -434,7 +459,7 @@ static void accept(struct hostroute_table *table, struct hostroute *route,
 {
 	enum hostroute_rank rank = rank_of(route);
 
-	atomic64_set(&route->updated, claim->now);
+	atomic64_set(&route->updated, table->now);
 	WRITE_ONCE(route->uses, route->uses + 1);
 	WRITE_ONCE(route->used, true);
 	if (rank == HOSTROUTE_RANK_PINNED && !lowered(route))
@@ -493,15 +518,18 @@ static enum hostroute_outcome insert(struct hostroute_table *table,
 		return HOSTROUTE_IGNORED_NOT_SMALLER;
 	if (!admitted(table, rank))
 		return HOSTROUTE_IGNORED_FULL;
-	route = create_charged(table, &claim->key, claim->class);
+	route = create_charged(table, &(struct hostroute) {
+		.key = claim->key,
+		.class = claim->class,
+		.mtu = mtu,
+		.previous_mtu = claim->estimate,
+		.updated = ATOMIC64_INIT(table->now),
+		.router = claim->router,
+		.ifindex = claim->ifindex,
+		.uses = 1,
+	});
 	if (!route)
 		return HOSTROUTE_PASSED_MEMORY;
-	route->mtu = mtu;
-	route->previous_mtu = claim->estimate;
-	atomic64_set(&route->updated, claim->now);
-	route->router = claim->router;
-	route->ifindex = claim->ifindex;
-	route->uses = 1;
 	make_room(table, rank);
 	link(table, route);
 	return HOSTROUTE_LEARNED;
@@ -514,14 +542,19 @@ static u32 floor_of(const struct hostroute_table *table, enum hostroute_class cl
 	       READ_ONCE(table->limits.min_mtu);
 }
 
-/* A route that has had its time is not there; a pinned one is itself again. */
+/*
+ * A route that has had its time is not there; a pinned one is itself again.
+ * Whoever read the clock first may be the last to get the lock: the table's own
+ * time never goes back, so that lists by age stay in order.
+ */
 static struct hostroute *find_alive(struct hostroute_table *table,
 				    const struct hostroute_key *key, u64 now)
 {
 	struct hostroute *route = hostroute_table_find(table, key);
 
 	lockdep_assert_held(&table->lock);
-	if (!route || !lapsed(table, route, now))
+	table->now = max(table->now, now);
+	if (!route || !lapsed(table, route, table->now))
 		return route;
 	if (rank_of(route) == HOSTROUTE_RANK_PINNED) {
 		restore(table, route);
@@ -580,7 +613,7 @@ enum hostroute_outcome hostroute_table_learn(struct hostroute_table *table,
 	spin_unlock_bh(&table->lock);
 
 	/* Never for what anybody can send. */
-	if (full && rank != HOSTROUTE_RANK_UNPROVEN &&
+	if (full && max && rank != HOSTROUTE_RANK_UNPROVEN &&
 	    (outcome == HOSTROUTE_LEARNED || outcome == HOSTROUTE_IGNORED_FULL))
 		log_limit(table, max, outcome);
 	return outcome;
@@ -589,20 +622,23 @@ enum hostroute_outcome hostroute_table_learn(struct hostroute_table *table,
 /* ---- the administrator ------------------------------------------------------------------ */
 
 static int pin_new(struct hostroute_table *table, const struct hostroute_key *key,
-		   u32 mtu, u64 now)
+		   u32 mtu)
 {
 	struct hostroute *route;
 
 	lockdep_assert_held(&table->lock);
 	if (!admitted(table, HOSTROUTE_RANK_PINNED))
 		return -ENOSPC;
-	route = create_charged(table, key, HOSTROUTE_CLASS_PINNED);
+	route = create_charged(table, &(struct hostroute) {
+		.key = *key,
+		.class = HOSTROUTE_CLASS_PINNED,
+		.mtu = mtu,
+		.previous_mtu = mtu,
+		.pinned_mtu = mtu,
+		.updated = ATOMIC64_INIT(table->now),
+	});
 	if (!route)
 		return -ENOMEM;
-	route->mtu = mtu;
-	route->previous_mtu = mtu;
-	route->pinned_mtu = mtu;
-	atomic64_set(&route->updated, now);
 	make_room(table, HOSTROUTE_RANK_PINNED);
 	link(table, route);
 	hostroute_stats_inc(table->stats, HOSTROUTE_ADDED);
@@ -648,7 +684,7 @@ int hostroute_table_pin(struct hostroute_table *table,
 	if (route)
 		pin_known(table, route, mtu);
 	else
-		err = pin_new(table, key, mtu, now);
+		err = pin_new(table, key, mtu);
 	spin_unlock_bh(&table->lock);
 	mutex_unlock(&table->admin);
 	return err;
@@ -687,12 +723,15 @@ static void trim(struct hostroute_table *table, u32 routes, u32 unproven)
 
 	lockdep_assert_held(&table->admin);
 	do {
+		int chances = SECOND_CHANCES;
+
 		spin_lock_bh(&table->lock);
 		for (i = 0; i < BATCH; i++) {
 			if (pool->count > unproven)
 				unlink(table, pick_unproven(table), HOSTROUTE_EVICTED);
 			else if (table->count > routes)
-				unlink(table, pick_victim(table), HOSTROUTE_EVICTED);
+				unlink(table, pick_victim(table, &chances),
+				       HOSTROUTE_EVICTED);
 			else
 				break;
 		}
@@ -809,7 +848,8 @@ static void forget_one(struct hostroute_table *table, struct hostroute *route,
  */
 void hostroute_table_forget_vrf(struct hostroute_table *table, int l3mdev)
 {
-	for_each(table, forget_one, l3mdev);
+	if (READ_ONCE(table->in_vrfs))
+		for_each(table, forget_one, l3mdev);
 }
 
 /* One whose time is up; else NULL, and @next is when the next one's is. */
@@ -881,9 +921,11 @@ unsigned long hostroute_table_shrink(struct hostroute_table *table,
 	int i;
 
 	do {
+		int chances = SECOND_CHANCES;
+
 		spin_lock_bh(&table->lock);
 		for (i = 0; i < BATCH && done < n; i++, done++) {
-			route = pick_victim(table);
+			route = pick_victim(table, &chances);
 			if (!route)
 				break;
 			unlink(table, route, HOSTROUTE_RECLAIMED);

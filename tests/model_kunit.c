@@ -225,10 +225,8 @@ static enum hostroute_outcome model_learn(struct fixture *f, u32 n,
 	}
 	if (mtu > e->mtu || (mtu < e->mtu && mtu >= claim->estimate))
 		return HOSTROUTE_IGNORED_NOT_SMALLER;
-	if (claim->class > e->class) {
+	if (claim->class > e->class)
 		e->class = claim->class;
-		e->turn = ++model.turn;
-	}
 	e->updated = claim->now;
 	e->used = true;
 	if (mtu == e->mtu)

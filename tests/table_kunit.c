@@ -262,6 +262,23 @@ static void zero_never_expires(struct kunit *test)
 	expect_count(test, f, 0);
 }
 
+/* Who read the clock first got the lock last. */
+static void time_does_not_go_back(struct kunit *test)
+{
+	const u64 life = HOSTROUTE_EXPIRE_DEFAULT * SECOND;
+	struct fixture *f = test->priv;
+	u64 begun = f->now;
+
+	learn(f, 1, 1400);
+	f->now = begun - SECOND;
+	KUNIT_EXPECT_EQ(test, learn(f, 1, 1400), HOSTROUTE_REFRESHED);
+	KUNIT_EXPECT_EQ(test, learn(f, 2, 1400), HOSTROUTE_LEARNED);
+	hostroute_table_sweep(&f->table, begun + life - 1);
+	expect_count(test, f, 2);
+	hostroute_table_sweep(&f->table, begun + life);
+	expect_count(test, f, 0);
+}
+
 static void learns_anew_after_expiry(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -719,6 +736,7 @@ static void ages_right_for_ever(struct kunit *test)
 		u64 end = at + age * SECOND;
 
 		/* Lives as long as it should, to the tick. */
+		f->table.now = 0;
 		f->now = at;
 		f->table.limits.expire = age;
 		KUNIT_ASSERT_EQ(test, learn(f, 1, 1400), HOSTROUTE_LEARNED);
@@ -733,6 +751,7 @@ static void ages_right_for_ever(struct kunit *test)
 		KUNIT_EXPECT_NULL(test, lookup(f, 1));
 
 		/* Nobody looked for that long: dead, and not young again. */
+		f->table.now = 0;
 		f->now = at;
 		f->table.limits.expire = HOSTROUTE_EXPIRE_DEFAULT;
 		KUNIT_ASSERT_EQ(test, learn(f, 1, 1200), HOSTROUTE_LEARNED);
@@ -745,6 +764,7 @@ static void ages_right_for_ever(struct kunit *test)
 
 		/* For ever is for ever. */
 		f->table.limits.expire = 0;
+		f->table.now = 0;
 		f->now = at;
 		learn(f, 1, 1400);
 		KUNIT_EXPECT_EQ(test, hostroute_table_sweep(&f->table, end), 0);
@@ -899,6 +919,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(sweeps_more_than_a_batch),
 	KUNIT_CASE(message_extends_life),
 	KUNIT_CASE(zero_never_expires),
+	KUNIT_CASE(time_does_not_go_back),
 	KUNIT_CASE(learns_anew_after_expiry),
 	KUNIT_CASE(flushes),
 	KUNIT_CASE(walk_goes_on_where_it_stopped),

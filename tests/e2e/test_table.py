@@ -240,15 +240,21 @@ class Unproven(OnPath):
         self.assertEqual(self.srv.stat("cloned"), 0)
 
     def test_proof_takes_it_over(self):
+        self.no_timers()
         self.srv.set("min_mtu_unproven", 68)
         self.forge(Path.CLI, 200)
         lab.wait_for(lambda: self.unproven() == 1, "the claim to be recorded")
         self.srv.ip("route flush cache")
-        self.learn()
+        # One segment: its only message is the one that confirms, and must clamp.
+        cli, srv = self.accepted()
+        begun = time.monotonic()
+        srv.sendall(b"x" * 333)
+        self.assertEqual(lab.receive(cli, 333), b"x" * 333)
+        self.assertLess(time.monotonic() - begun, self.RTO / 2, "only after a timeout")
         entry, = self.srv.listing()
         self.assertEqual((entry["state"], entry["mtu"]), ("learned", str(MTU)))
         self.assertEqual((self.srv.count(), self.unproven()), (1, 0))
-        self.assertEqual(self.srv.stat("confirmed"), 1)
+        self.assertEqual((self.srv.stat("confirmed"), self.srv.stat("clamped")), (1, 1))
         # And what nobody can prove does not touch it any more.
         self.forge_many(10)
         self.forge(Path.CLI, 100)
