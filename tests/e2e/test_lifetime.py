@@ -5,6 +5,8 @@ the files under sysfs make of nonsense."""
 import contextlib
 import errno
 import os
+import pathlib
+import re
 import threading
 import time
 import unittest
@@ -222,6 +224,26 @@ class Settings(unittest.TestCase):
                                "max_unproven": "1250", "at_limit": "evict",
                                "min_mtu": "68", "min_mtu_unproven": "552", "expire": "600",
                                "expire_unproven": "60", "count": "0", "count_unproven": "0"})
+
+    def test_documented(self):
+        """Every file is in the ABI document, with its default, and every counter
+        in the user guide; and nothing is that is not there."""
+        docs = pathlib.Path(__file__).parents[2] / "Documentation"
+        text = (docs / "ABI/testing/sysfs-class-pmtu_hostroute").read_text(encoding="utf-8")
+        entries = dict(re.findall(r"^What:\s*/sys/class/pmtu_hostroute/ipv4/(\S+)\n(.*?)(?=^What:|\Z)",
+                                  text, re.M | re.S))
+        files = set(os.listdir(self.ns.path())) - {"power", "subsystem", "uevent", "stats"}
+        self.assertEqual(files, set(entries) - {"stats/<outcome>"})
+        for name, entry in entries.items():
+            default = re.search(r"The default is (\w+)\.", entry)
+            if default and default[1] != "auto":
+                self.assertEqual(self.ns.get(name), default[1], name)
+        self.assertEqual(len(re.findall("The default is", text)), 8)
+        guide = (docs / "pmtu_hostroute.rst").read_text(encoding="utf-8")
+        counters = set(os.listdir(self.ns.path("stats")))
+        self.assertEqual({c for c in counters if f"``{c}``" not in guide}, set())
+        told = set(re.findall(r"``((?:ignored|passed)_\w+)``", guide))
+        self.assertEqual(told - counters, set())
 
     def test_good_values(self):
         good = {"mode": ("off", "enforce"), "at_limit": ("ignore", "evict"),
