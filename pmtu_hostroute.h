@@ -272,6 +272,17 @@ struct hostroute_limits {
 	u32 at_limit;
 };
 
+/* What a namespace starts with unless a module parameter says otherwise. */
+#define HOSTROUTE_LIMITS_DEFAULT {					\
+	.max_routes = HOSTROUTE_MAX_ROUTES_DEFAULT,			\
+	.max_unproven = HOSTROUTE_MAX_UNPROVEN_AUTO,			\
+	.min_mtu = HOSTROUTE_MIN_MTU_DEFAULT,				\
+	.min_mtu_unproven = HOSTROUTE_MIN_MTU_UNPROVEN_DEFAULT,		\
+	.expire = HOSTROUTE_EXPIRE_DEFAULT,				\
+	.expire_unproven = HOSTROUTE_EXPIRE_UNPROVEN_DEFAULT,		\
+	.at_limit = HOSTROUTE_AT_LIMIT_EVICT,				\
+}
+
 struct mem_cgroup;
 
 struct hostroute_pool {

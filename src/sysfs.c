@@ -20,16 +20,7 @@
 #include <linux/string.h>
 #include <linux/sysfs.h>
 
-struct hostroute_limits hostroute_default_limits = {
-	.max_routes = HOSTROUTE_MAX_ROUTES_DEFAULT,
-	.max_unproven = HOSTROUTE_MAX_UNPROVEN_AUTO,
-	.min_mtu = HOSTROUTE_MIN_MTU_DEFAULT,
-	.min_mtu_unproven = HOSTROUTE_MIN_MTU_UNPROVEN_DEFAULT,
-	.expire = HOSTROUTE_EXPIRE_DEFAULT,
-	.expire_unproven = HOSTROUTE_EXPIRE_UNPROVEN_DEFAULT,
-	.at_limit = HOSTROUTE_AT_LIMIT_EVICT,
-};
-
+struct hostroute_limits hostroute_default_limits = HOSTROUTE_LIMITS_DEFAULT;
 u32 hostroute_default_mode = HOSTROUTE_MODE_ENFORCE;
 
 static const char * const mode_words[] = {

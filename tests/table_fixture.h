@@ -58,16 +58,9 @@ struct fixture {
 
 static void fixture_start(struct kunit *test, struct fixture *f, u32 max_routes)
 {
-	const struct hostroute_limits limits = {
-		.max_routes = max_routes,
-		.max_unproven = HOSTROUTE_MAX_UNPROVEN_AUTO,
-		.min_mtu = HOSTROUTE_MIN_MTU_DEFAULT,
-		.min_mtu_unproven = HOSTROUTE_MIN_MTU_UNPROVEN_DEFAULT,
-		.expire = HOSTROUTE_EXPIRE_DEFAULT,
-		.expire_unproven = HOSTROUTE_EXPIRE_UNPROVEN_DEFAULT,
-		.at_limit = HOSTROUTE_AT_LIMIT_EVICT,
-	};
+	struct hostroute_limits limits = HOSTROUTE_LIMITS_DEFAULT;
 
+	limits.max_routes = max_routes;
 	f->stats = alloc_percpu(struct hostroute_stats);
 	KUNIT_ASSERT_NOT_NULL(test, (void __force *)f->stats);
 	KUNIT_ASSERT_EQ(test, hostroute_table_init(&f->table, f->stats, &limits), 0);

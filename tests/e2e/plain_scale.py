@@ -3,7 +3,6 @@
 many is LAB_SCALE. Unproven ones: those can be made by the million."""
 
 import contextlib
-import fcntl
 import os
 import signal
 import socket
@@ -14,39 +13,12 @@ import unittest
 import lab
 
 SCALE = int(os.environ["LAB_SCALE"])
-SRV, RTR = "192.0.2.1", "192.0.2.2"
-
-
-class Forger:
-    """Messages that come in through a tun device, as fast as one can write them:
-    they differ in the quoted destination, and the checksum with it."""
-
-    AT = 20 + 8 + 16	# outer header, ICMP, destination in the quote
-
-    def __init__(self, ns):
-        with ns:
-            self.fd = os.open("/dev/net/tun", os.O_RDWR)
-            fcntl.ioctl(self.fd, 0x400454ca, struct.pack("16sH", b"tun0", 0x1001))
-        ns.ip("link set tun0 up", f"addr add {SRV}/24 dev tun0", f"route add default via {RTR}")
-        self._packet = bytearray(lab.frag_needed(RTR, SRV, 1200,
-                                                 lab.datagram_quote(SRV, "0.0.0.0")))
-        self._sum = ~struct.unpack_from("!H", self._packet, 22)[0] & 0xffff
-
-    def send(self, n):
-        """About destination 10.0.0.0 + @n."""
-        high, low = 0x0a00 + (n >> 16), n & 0xffff
-        total = self._sum + high + low
-        total = (total & 0xffff) + (total >> 16)
-        total = (total & 0xffff) + (total >> 16)
-        struct.pack_into("!H", self._packet, 22, ~total & 0xffff)
-        struct.pack_into("!HH", self._packet, self.AT, high, low)
-        os.write(self.fd, self._packet)
 
 
 class Scale(unittest.TestCase):
     def setUp(self):
         self.ns = lab.Namespace("scale")
-        self.forger = Forger(self.ns)
+        self.forger = lab.Forger(self.ns)
         self.ns.set("max_routes", SCALE)
         self.ns.set("max_unproven", SCALE)
         self.ns.set("expire_unproven", 0)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Runs the end-to-end tests in the guest. One line for each on standard output:
 "pass NAME" or "fail NAME: why". run.py [PATTERN,...] runs those whose name has
-one of them.
+one of them, and none of those that begin with a "-".
 """
 
 import os
@@ -70,10 +70,12 @@ def tests_in(suite):
 def main():
     here = pathlib.Path(__file__).parent
     pattern = sys.argv[1] if len(sys.argv) > 1 else ""
-    patterns = pattern.split(",")
+    patterns = [p for p in pattern.split(",") if not p.startswith("-")]
+    left_out = [p[1:] for p in pattern.split(",") if p.startswith("-")]
     found = unittest.defaultTestLoader.discover(
         str(here), os.environ.get("LAB_TESTS", "test_*.py"))
-    chosen = [t for t in tests_in(found) if any(p in t.id() for p in patterns)]
+    chosen = [t for t in tests_in(found) if any(p in t.id() for p in patterns)
+              and not any(p in t.id() for p in left_out)]
     if not chosen:
         print(f"fail e2e: no test has '{pattern}' in its name")
         return 1

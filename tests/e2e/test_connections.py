@@ -374,6 +374,23 @@ class Limits(OnPath):
         self.srv.set("at_limit", "evict")
         self.assertEqual(lab.receive(cli, 1000), b"x" * 1000)
 
+    def test_limit_is_logged_once(self):
+        """One line a minute, whatever happens; a fresh module owes none."""
+        lab.run("rmmod", "pmtu_hostroute")
+        lab.run("insmod", os.environ["LAB_MODULE"])
+        lines = lambda: [line for line in lab.run("dmesg").splitlines()
+                         if "pmtu_hostroute" in line and "max_routes=" in line]
+        before = len(lines())
+        self.srv.set("max_routes", 2)
+        for address in self.ADDRESSES[:2]:
+            self.learn_about(address)
+        self.assertEqual(len(lines()), before)
+        for address in self.ADDRESSES[2:]:
+            self.learn_about(address)
+        self.assertEqual(self.srv.stat("evicted"), 3)
+        self.assertEqual(len(lines()), before + 1)
+        self.assertIn("max_routes=2", lines()[-1])
+
     def test_maximum_lowered_and_zero(self):
         for address in self.ADDRESSES:
             self.learn_about(address)

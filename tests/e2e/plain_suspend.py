@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Time that a host sleeps is time that a host route ages."""
+
+import time
+import unittest
+
+import lab
+
+ASLEEP = 20
+
+
+class Suspend(unittest.TestCase):
+    def setUp(self):
+        self.ns = lab.Namespace("suspend")
+        self.addCleanup(self.ns.delete)
+        self.forger = lab.Forger(self.ns)
+
+    @staticmethod
+    def sleep():
+        """The machine is suspended to RAM; its clock wakes it."""
+        with open("/sys/class/rtc/rtc0/wakealarm", "w", encoding="ascii") as f:
+            f.write(f"+{ASLEEP}")
+        with open("/sys/power/state", "w", encoding="ascii") as f:
+            f.write("mem")
+
+    def test_counts(self):
+        self.ns.set("expire_unproven", 3600)
+        self.forger.send(1)
+        left = lambda: int(self.ns.listing()[0]["expires_s"])
+        begun, awake = left(), time.monotonic()
+        self.sleep()
+        awake = time.monotonic() - awake
+        self.assertLess(awake, ASLEEP - 5, "it did not sleep")
+        self.assertGreaterEqual(begun - left(), ASLEEP - 3)
+
+    def test_expires_at_once(self):
+        self.ns.set("expire_unproven", 15)
+        self.forger.send(1)
+        self.sleep()
+        # The sweep counts ticks: it comes at its time, as if there had been no
+        # sleep, at most 60 s after it was due.
+        lab.wait_for(lambda: self.ns.count() == 0, "the route to expire", timeout=60)
+        self.assertEqual(self.ns.stat("expired"), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
