@@ -518,7 +518,7 @@ static void behaves_like_the_model(struct kunit *test)
 	KUNIT_EXPECT_GE(test, most, 12);
 	for (n = 0; n < HOSTROUTE_OUTCOME_COUNT; n++)
 		if (stat(f, n))
-			kunit_info(test, "%s %lu", hostroute_stats_name(n), stat(f, n));
+			pr_info("model: %s %lu\n", hostroute_stats_name(n), stat(f, n));
 	KUNIT_EXPECT_GT(test, stat(f, HOSTROUTE_EVICTED), OPERATIONS / 50);
 	KUNIT_EXPECT_GT(test, stat(f, HOSTROUTE_EXPIRED), OPERATIONS / 200);
 	KUNIT_EXPECT_GT(test, stat(f, HOSTROUTE_RESTORED), OPERATIONS / 1000);
