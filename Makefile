@@ -46,7 +46,8 @@ demo:
 check:
 	scripts/check
 
-check-long: check
+check-long:
+	scripts/check long
 
 check-harness:
 	scripts/check harness
@@ -57,9 +58,10 @@ help:
 	@echo 'make install         modules_install'
 	@echo 'make demo            KB 898060 replayed in QEMU: stock, the fault, the module (1 min)'
 	@echo 'make check           static checks; KUnit and end-to-end tests in QEMU under KASAN,'
-	@echo '                     lockdep and kmemleak; 32-bit kernels; a million routes (30 min;'
-	@echo '                     25 more to build the test kernels the first time)'
-	@echo 'make check-long      the same: nothing is left out of make check for its length yet'
+	@echo '                     lockdep and kmemleak; 32-bit kernels (30 min; 25 more to build'
+	@echo '                     the test kernels the first time)'
+	@echo 'make check-long      the same with a million routes, and with everything at once on'
+	@echo '                     2 CPUs as well as on 4 (40 min)'
 	@echo 'make check-harness   proof that make check can fail: a failing KUnit case, a missing'
 	@echo '                     results file, a WARN, a leak, a guest that hangs (5 min)'
 	@echo 'make sparse          sparse with endian checks, silent when all is well'
