@@ -44,11 +44,19 @@
 #define HOSTROUTE_MIN_MTU_UNPROVEN_DEFAULT 552U		/* as ip_rt_min_pmtu */
 #define HOSTROUTE_EXPIRE_DEFAULT	600U		/* seconds, RFC 1191 6.3 */
 #define HOSTROUTE_EXPIRE_UNPROVEN_DEFAULT 60U		/* seconds */
+#define HOSTROUTE_UNPROVEN_RATE_DEFAULT	100U		/* a second */
+#define HOSTROUTE_UNPROVEN_RATE_MAX	1000000U
 #define HOSTROUTE_EXPIRE_MAX		0x7FFFFFFFU	/* seconds */
 
 enum hostroute_mode {
 	HOSTROUTE_MODE_ENFORCE,
 	HOSTROUTE_MODE_OFF,
+};
+
+/* What becomes of claims that nothing can prove. */
+enum hostroute_unproven {
+	HOSTROUTE_UNPROVEN_ISOLATE,	/* a share of their own, for datagrams */
+	HOSTROUTE_UNPROVEN_IGNORE,
 };
 
 enum hostroute_at_limit {
@@ -71,7 +79,10 @@ enum hostroute_at_limit {
 	X(LOWERED,		"lowered",		CONSUME)	\
 	X(REFRESHED,		"refreshed",		CONSUME)	\
 	X(CONFIRMED,		"confirmed",		CONSUME)	\
-	X(PASSED_UNPROVEN,	"passed_unproven",	PASS)		\
+	X(RECORDED,		"recorded",		CONSUME)	\
+	X(OUTRANKED,		"outranked",		CONSUME)	\
+	X(PASSED_ENCAP,		"passed_encap",		PASS)		\
+	X(PASSED_PING,		"passed_ping",		PASS)		\
 	X(PASSED_PROTOCOL,	"passed_protocol",	PASS)		\
 	X(PASSED_ROUTE,		"passed_route",		PASS)		\
 	X(PASSED_POLICY,	"passed_policy",	PASS)		\
@@ -90,8 +101,9 @@ enum hostroute_at_limit {
 	X(IGNORED_TTL,		"ignored_ttl",		CONSUME)	\
 	X(IGNORED_NOT_SMALLER,	"ignored_not_smaller",	CONSUME)	\
 	X(IGNORED_FULL,		"ignored_full",		CONSUME)	\
-	X(RECORDED,		"recorded",		EVENT)		\
-	X(OUTRANKED,		"outranked",		EVENT)		\
+	X(IGNORED_RATE,		"ignored_rate",		CONSUME)	\
+	X(IGNORED_MEMORY,	"ignored_memory",	CONSUME)	\
+	X(IGNORED_UNPROVEN,	"ignored_unproven",	CONSUME)	\
 	X(ADDED,		"added",		EVENT)		\
 	X(PINNED,		"pinned",		EVENT)		\
 	X(RESTORED,		"restored",		EVENT)		\
@@ -104,7 +116,11 @@ enum hostroute_at_limit {
 	X(CLAMPED,		"clamped",		EVENT)		\
 	X(CLAMP_DEFERRED,	"clamp_deferred",	EVENT)		\
 	X(CLAMP_SKIPPED,	"clamp_skipped",	EVENT)		\
-	X(RESEGMENTED,		"resegmented",		EVENT)
+	X(RESEGMENTED,		"resegmented",		EVENT)		\
+	X(REPORTED,		"reported",		EVENT)		\
+	X(OWN_ROUTE,		"own_route",		EVENT)		\
+	X(FRAGMENTED,		"fragmented",		EVENT)		\
+	X(TOO_BIG,		"too_big",		EVENT)
 
 /**
  * enum hostroute_outcome - what became of a message, or happened to a route
@@ -298,7 +314,8 @@ struct hostroute_table {
 	struct xarray			unproven;	/* dense: [0, slots) */
 	u32				slots;
 	u32				count;
-	u32				smallest_mtu;
+	u32				smallest_mtu;	/* of those that apply to TCP */
+	u32				smallest_any;	/* of all */
 	u32				in_vrfs;	/* routes with an l3mdev */
 	u64				serial;
 	u64				now;		/* latest that was heard of */
@@ -382,7 +399,7 @@ static inline u32 hostroute_table_count_rank(const struct hostroute_table *table
 	return READ_ONCE(table->pool[rank].count);
 }
 
-/* Host routes that packets are put under. */
+/* Host routes that TCP is put under. */
 static inline bool hostroute_table_applies(const struct hostroute_table *table)
 {
 	return hostroute_table_count_rank(table, HOSTROUTE_RANK_LEARNED) ||
@@ -405,6 +422,8 @@ void hostroute_put(struct hostroute *route);
 
 /* ---- route: clones, the dst_entry side of a host route -------------------- */
 
+struct hostroute_net;
+
 int hostroute_route_init(void);
 void hostroute_route_exit(void);
 bool hostroute_route_clonable(const struct dst_entry *dst);
@@ -416,6 +435,10 @@ struct dst_entry *hostroute_route_get(struct hostroute_table *table,
 void hostroute_route_sync(struct hostroute *route);
 void hostroute_route_drop(struct hostroute_table *table, struct hostroute *route);
 void hostroute_route_drop_all(struct hostroute_table *table);
+bool hostroute_route_swap(struct sock *sk, struct dst_entry *old,
+			  struct dst_entry *new);
+void hostroute_route_own(struct hostroute_net *hn, struct sock *sk, u32 mtu);
+void hostroute_route_drop_own(const struct net *net);
 unsigned int hostroute_route_sockets(const struct hostroute *route);
 void hostroute_route_device_gone(const struct net_device *dev);
 void hostroute_route_device_mtu(const struct net_device *dev);
@@ -424,11 +447,17 @@ void hostroute_route_disown(const struct net *net);
 
 /* ---- socket: sockets under their host route ------------------------------- */
 
-struct hostroute_net;
-
 void hostroute_socket_net_init(struct hostroute_net *hn);
 void hostroute_socket_net_exit(struct hostroute_net *hn);
 void hostroute_socket_clamp(struct hostroute_net *hn, struct sock *sk);
+
+/* ---- report: what consuming a message owes -------------------------------- */
+
+void hostroute_report_raw(struct hostroute_net *hn, const struct sk_buff *skb,
+			  const struct hostroute_msg *msg);
+enum hostroute_outcome hostroute_report(struct hostroute_net *hn,
+					const struct sk_buff *skb,
+					const struct hostroute_msg *msg, u32 mtu);
 
 /* ---- proof: who can prove a message? -------------------------------------- */
 
@@ -438,6 +467,8 @@ enum hostroute_outcome hostroute_proof_act(struct hostroute_net *hn,
 
 /* ---- output: packets under their host route ------------------------------- */
 
+unsigned int hostroute_datagram_output(struct hostroute_net *hn, struct sock *sk,
+				       struct sk_buff *skb);
 void hostroute_output_init(struct hostroute_net *hn);
 void hostroute_output_exit(struct hostroute_net *hn);
 void hostroute_output_update(struct hostroute_net *hn);
@@ -464,6 +495,11 @@ struct hostroute_net {
 	struct hostroute_table		table;
 	struct hostroute_stats __percpu	*stats;
 	u32				mode;		/* enum hostroute_mode */
+	u32				unproven;	/* enum hostroute_unproven */
+	u32				unproven_rate;	/* new ones a second, 0: any */
+	spinlock_t			budget_lock;	/* budget, budget_at */
+	u64				budget;		/* ns */
+	u64				budget_at;	/* boot time, ns */
 	struct delayed_work		sweep;
 	atomic64_t			sweep_at;	/* boot time, ns */
 	struct work_struct		output_work;
@@ -484,15 +520,19 @@ struct hostroute_net {
 
 extern struct hostroute_limits hostroute_default_limits;
 extern u32 hostroute_default_mode;
+extern u32 hostroute_default_unproven;
+extern u32 hostroute_default_unproven_rate;
 extern struct workqueue_struct *hostroute_wq;
 
 struct hostroute_net *hostroute_net(const struct net *net);
 struct hostroute *hostroute_net_find(struct hostroute_net *hn,
-				     const struct dst_entry *dst, __be32 daddr);
+				     const struct dst_entry *dst, __be32 daddr,
+				     bool unproven_too);
 enum hostroute_outcome hostroute_net_learn(struct hostroute_net *hn,
 					   const struct hostroute_claim *claim);
 int hostroute_net_pin(struct hostroute_net *hn, const struct hostroute_key *key,
 		      u32 mtu);
+bool hostroute_net_may_record(struct hostroute_net *hn, u64 now);
 void hostroute_net_changed(struct hostroute_net *hn);
 void hostroute_net_resweep(struct hostroute_net *hn);
 

@@ -173,36 +173,61 @@ static u32 path_estimate(struct net *net, const struct hostroute_msg *msg,
 /*
  * A quote of a datagram or an Echo proves nothing, and no socket is asked:
  * whether there is one would show in the table (CVE-2021-20322). The claim is
- * put on record, apart from what is proven, and the stock path acts on it.
+ * put on record, apart from what is proven.
  */
 static enum hostroute_outcome record(struct hostroute_net *hn,
 				     const struct sk_buff *skb,
-				     const struct hostroute_msg *msg)
+				     const struct hostroute_msg *msg, u32 estimate)
 {
 	struct hostroute_claim claim = {
 		.key.daddr = msg->daddr,
 		.key.l3mdev = l3mdev_master_ifindex_rcu(skb->dev),
 		.now = hostroute_now(),
 		.mtu = msg->mtu,
+		.estimate = estimate,
 		.router = msg->router,
 		.ifindex = skb->skb_iif,
 		.class = HOSTROUTE_CLASS_UNPROVEN,
 	};
 	enum hostroute_outcome outcome;
 
-	claim.estimate = path_estimate(hn->net, msg, claim.key.l3mdev);
-	if (!claim.estimate)
-		return HOSTROUTE_PASSED_UNPROVEN;
+	if (READ_ONCE(hn->unproven) == HOSTROUTE_UNPROVEN_IGNORE)
+		return HOSTROUTE_IGNORED_UNPROVEN;
+	/* RFC 1191 5 has a host guess; not on a stranger's word. */
 	if (!claim.mtu)
-		claim.mtu = hostroute_icmp_plateau(msg, claim.estimate);
+		return HOSTROUTE_IGNORED_MTU;
+	if (claim.mtu >= estimate)
+		return HOSTROUTE_IGNORED_NOT_SMALLER;
+	if (!hostroute_table_find(&hn->table, &claim.key) &&
+	    !hostroute_net_may_record(hn, claim.now))
+		return HOSTROUTE_IGNORED_RATE;
+
 	outcome = hostroute_net_learn(hn, &claim);
-	if (outcome == HOSTROUTE_PASSED_MEMORY)
+	switch (outcome) {
+	case HOSTROUTE_LEARNED:
+		return HOSTROUTE_RECORDED;
+	case HOSTROUTE_PASSED_MEMORY:
+		/* The stock path would share it with everybody. */
+		return HOSTROUTE_IGNORED_MEMORY;
+	default:
 		return outcome;
-	if (outcome == HOSTROUTE_LEARNED)
-		hostroute_stats_inc(hn->stats, HOSTROUTE_RECORDED);
-	else if (outcome == HOSTROUTE_OUTRANKED)
-		hostroute_stats_inc(hn->stats, outcome);
-	return HOSTROUTE_PASSED_UNPROVEN;
+	}
+}
+
+/* The record first: whatever is found out about sockets, it is the same. */
+static enum hostroute_outcome act_on_datagram(struct hostroute_net *hn,
+					      const struct sk_buff *skb,
+					      const struct hostroute_msg *msg)
+{
+	u32 estimate = path_estimate(hn->net, msg, l3mdev_master_ifindex_rcu(skb->dev));
+	enum hostroute_outcome outcome, passed;
+
+	if (!estimate)
+		return HOSTROUTE_PASSED_ROUTE;
+	outcome = record(hn, skb, msg, estimate);
+	passed = hostroute_report(hn, skb, msg, msg->mtu ?:
+				  hostroute_icmp_plateau(msg, estimate));
+	return passed == HOSTROUTE_CONTINUE ? outcome : passed;
 }
 
 /**
@@ -223,5 +248,5 @@ enum hostroute_outcome hostroute_proof_act(struct hostroute_net *hn,
 	if (!xfrm4_policy_check(NULL, XFRM_POLICY_IN, skb))
 		return HOSTROUTE_PASSED_POLICY;
 	return msg->protocol == IPPROTO_TCP ? prove_tcp(hn, skb, msg) :
-					      record(hn, skb, msg);
+					      act_on_datagram(hn, skb, msg);
 }

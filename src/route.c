@@ -23,6 +23,10 @@
  * original's in the same step, for TCP asks for the MTU before it asks whether
  * the route still holds.
  *
+ * A clone may also be one datagram socket's own, without a host route: what a
+ * message about that very socket's datagram claims is for it alone. Its MTU is
+ * in rt_pmtu, which ends by itself. The socket has the one reference.
+ *
  * A clone that is disowned (its namespace or this module goes away) gets the
  * stock operations back and is a plain, obsolete rtable from then on.
  */
@@ -32,6 +36,7 @@
 #include <linux/rculist.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <linux/jiffies.h>
 #include <net/dst_metadata.h>
 #include <net/ip.h>
 #include <net/ip_fib.h>
@@ -48,11 +53,12 @@
  * @metrics:	must be first, see above
  * @rt:	the clone itself
  * @net:	namespace; alive while @route is not NULL
- * @route:	the host route, NULL once disowned
+ * @route:	the host route, NULL once disowned, or if it is a socket's own
  * @in_route:	the route's set; table lock, RCU
  * @in_all:	all clones; all_lock
  * @origin:	metrics of the original, only compared
  * @base_mtu:	RTAX_MTU of the original, bytes, 0: the device's
+ * @own:	a socket's own
  * @rcu:	defers the set's reference
  */
 struct hostroute_clone {
@@ -64,6 +70,7 @@ struct hostroute_clone {
 	struct list_head		in_all;
 	const u32			*origin;
 	u32				base_mtu;
+	bool				own;
 	struct rcu_head			rcu;
 };
 
@@ -262,6 +269,7 @@ static u32 clone_mtu(const struct hostroute_clone *clone,
 	return min(READ_ONCE(route->mtu), base_mtu(clone));
 }
 
+/* @route may be NULL, see hostroute_route_own(). */
 static struct hostroute_clone *make(struct hostroute *route,
 				    const struct rtable *origin,
 				    struct net_device *dev)
@@ -314,12 +322,14 @@ static struct hostroute_clone *make(struct hostroute *route,
 	       sizeof(clone->metrics.metrics));
 	refcount_set(&clone->metrics.refcnt, 1);
 	clone->base_mtu = dst_metric_raw(&origin->dst, RTAX_MTU);
-	set_mtu(clone, clone_mtu(clone, route));
+	clone->own = !route;
 	rt->dst._metrics = (unsigned long)&clone->metrics |
 			   DST_METRICS_READ_ONLY | DST_METRICS_REFCOUNTED;
-
-	hostroute_hold(route);
-	rcu_assign_pointer(clone->route, route);
+	if (route) {
+		set_mtu(clone, clone_mtu(clone, route));
+		hostroute_hold(route);
+		rcu_assign_pointer(clone->route, route);
+	}
 	spin_lock_bh(&all_lock);
 	list_add(&clone->in_all, &all_clones);
 	spin_unlock_bh(&all_lock);
@@ -334,6 +344,8 @@ static void retire(struct hostroute_clone *clone)
 	if (clone->rt->dst.obsolete == DST_OBSOLETE_DEAD)
 		return;
 	set_mtu(clone, clone->base_mtu);
+	if (clone->own)
+		clone->rt->dst.expires = jiffies;
 	WRITE_ONCE(clone->rt->dst.obsolete, DST_OBSOLETE_KILL);
 }
 
@@ -467,6 +479,118 @@ void hostroute_route_drop_all(struct hostroute_table *table)
 	}
 }
 
+/* ---- a socket's own ------------------------------------------------------------------- */
+
+/**
+ * hostroute_route_swap - give a datagram socket another route
+ * @sk:		a socket whose route nobody owns: UDP
+ * @old:	only if it is this one now; with a reference of the caller's
+ * @new:	with a reference, which the socket gets
+ *
+ * Context: RCU. Return: false if the socket has been connected elsewhere or has
+ * looked its route up meanwhile; the reference to @new is dropped then.
+ */
+bool hostroute_route_swap(struct sock *sk, struct dst_entry *old,
+			  struct dst_entry *new)
+{
+	struct dst_entry **cache = (__force struct dst_entry **)&sk->sk_dst_cache;
+	bool swapped = cmpxchg(cache, old, new) == old;
+
+	dst_release(swapped ? old : new);
+	return swapped;
+}
+
+/* As the stock path does it for an exception: below the floor DF is not set,
+ * for the path may carry even less.
+ */
+static void limit_own(struct hostroute_clone *clone, u32 mtu,
+		      const struct hostroute_limits *limits)
+{
+	u32 floor = READ_ONCE(limits->min_mtu_unproven);
+	u64 life = READ_ONCE(limits->expire_unproven);
+	struct rtable *rt = clone->rt;
+
+	life = life ? min_t(u64, life * HZ, LONG_MAX / 2) : LONG_MAX / 2;
+	spin_lock_bh(&all_lock);
+	rt->rt_pmtu = max(mtu, floor);
+	rt->rt_mtu_locked = mtu < floor;
+	WRITE_ONCE(rt->dst.expires, jiffies + (unsigned long)life);
+	spin_unlock_bh(&all_lock);
+}
+
+static struct hostroute_clone *make_own(struct hostroute_net *hn,
+					struct dst_entry *old)
+{
+	struct net_device *dev = READ_ONCE(old->dev);
+	struct hostroute_clone *clone;
+	struct mem_cgroup *memcg;
+
+	if (!is_clone(old) && !hostroute_route_clonable(old))
+		return NULL;
+	if (READ_ONCE(dev->reg_state) != NETREG_REGISTERED)
+		return NULL;
+	memcg = set_active_memcg(hn->table.memcg);
+	clone = make(NULL, container_of(old, struct rtable, dst), dev);
+	set_active_memcg(memcg);
+	if (clone && is_clone(old)) {
+		clone->base_mtu = clone_of(old)->base_mtu;
+		set_mtu(clone, clone->base_mtu);
+	}
+	return clone;
+}
+
+/**
+ * hostroute_route_own - what is claimed about a socket's own datagram
+ * @hn:	 the namespace
+ * @sk:	 a connected UDP socket
+ * @mtu: bytes
+ *
+ * The socket alone is put under a clone with this MTU, not below
+ * min_mtu_unproven, for expire_unproven seconds. One without a valid route
+ * looks for one at its next send.
+ *
+ * Context: RCU, BH off.
+ */
+void hostroute_route_own(struct hostroute_net *hn, struct sock *sk, u32 mtu)
+{
+	struct dst_entry *old = sk_dst_get(sk);
+	struct hostroute_clone *clone;
+
+	if (!old)
+		return;
+	if (!dst_check(old, 0) || mtu > dst_mtu(old))
+		goto out;
+	if (is_clone(old) && clone_of(old)->own) {
+		limit_own(clone_of(old), mtu, &hn->table.limits);
+		goto out;
+	}
+	clone = mtu < dst_mtu(old) ? make_own(hn, old) : NULL;
+	if (!clone)
+		goto out;
+	limit_own(clone, mtu, &hn->table.limits);
+	if (hostroute_route_swap(sk, old, &clone->rt->dst))
+		hostroute_stats_inc(hn->stats, HOSTROUTE_OWN_ROUTE);
+out:
+	dst_release(old);
+}
+
+/**
+ * hostroute_route_drop_own - no socket stays under a clone of its own
+ * @net: of this namespace
+ *
+ * Context: process.
+ */
+void hostroute_route_drop_own(const struct net *net)
+{
+	struct hostroute_clone *clone;
+
+	spin_lock_bh(&all_lock);
+	list_for_each_entry(clone, &all_clones, in_all)
+		if (clone->own && clone->net == net)
+			retire(clone);
+	spin_unlock_bh(&all_lock);
+}
+
 /* References that sockets, and packets on their way, hold. Under RCU. */
 unsigned int hostroute_route_sockets(const struct hostroute *route)
 {
@@ -535,6 +659,7 @@ void hostroute_route_retire(const struct net *net)
 void hostroute_route_disown(const struct net *net)
 {
 	struct hostroute_clone *clone, *next;
+	struct hostroute *route;
 
 	spin_lock_bh(&all_lock);
 	list_for_each_entry_safe(clone, next, &all_clones, in_all) {
@@ -545,7 +670,9 @@ void hostroute_route_disown(const struct net *net)
 			set_mtu(clone, base_mtu(clone));
 			dst_dev_put(&clone->rt->dst);
 		}
-		hostroute_put(take_off_list(clone));
+		route = take_off_list(clone);
+		if (route)
+			hostroute_put(route);
 		/* Last: from here on it may be freed without all_lock. */
 		smp_store_release(&clone->rt->dst.ops, stock_ops);
 	}

@@ -53,7 +53,7 @@ static struct dst_entry *enter(struct hostroute_net *hn, struct sock *sk)
 
 	if (!dst || hostroute_route_of(dst))
 		return dst;
-	route = hostroute_net_find(hn, dst, inet_sk(sk)->inet_daddr);
+	route = hostroute_net_find(hn, dst, inet_sk(sk)->inet_daddr, false);
 	clone = route ? hostroute_route_get(&hn->table, route, dst) : NULL;
 	if (!clone)
 		return dst;

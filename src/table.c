@@ -101,6 +101,7 @@ int hostroute_table_init(struct hostroute_table *table,
 	table->serial = 0;
 	table->now = 0;
 	table->smallest_mtu = U32_MAX;
+	table->smallest_any = U32_MAX;
 	table->limits = *limits;
 	/* From the copy: a module parameter may change meanwhile. */
 	table->unproven_follows =
@@ -194,9 +195,16 @@ bool hostroute_table_expired(const struct hostroute_table *table,
 
 static void note_mtu(struct hostroute_table *table, const struct hostroute *route)
 {
-	if (rank_of(route) != HOSTROUTE_RANK_UNPROVEN &&
-	    route->mtu < table->smallest_mtu)
-		WRITE_ONCE(table->smallest_mtu, route->mtu);
+	bool unproven = rank_of(route) == HOSTROUTE_RANK_UNPROVEN;
+	u32 mtu = route->mtu;
+
+	if (!unproven && mtu < table->smallest_mtu)
+		WRITE_ONCE(table->smallest_mtu, mtu);
+	/* Who claimed this may have claimed less. */
+	if (unproven && mtu <= READ_ONCE(table->limits.min_mtu_unproven))
+		mtu = HOSTROUTE_MTU_MIN;
+	if (mtu < table->smallest_any)
+		WRITE_ONCE(table->smallest_any, mtu);
 }
 
 static void set_mtu(struct hostroute_table *table, struct hostroute *route, u32 mtu)
@@ -360,6 +368,8 @@ static void unlink(struct hostroute_table *table, struct hostroute *route,
 	WRITE_ONCE(table->count, table->count - 1);
 	if (!hostroute_table_applies(table))
 		WRITE_ONCE(table->smallest_mtu, U32_MAX);
+	if (!table->count)
+		WRITE_ONCE(table->smallest_any, U32_MAX);
 	WRITE_ONCE(route->dead, true);
 	hostroute_route_drop(table, route);
 	hostroute_stats_inc(table->stats, why);
