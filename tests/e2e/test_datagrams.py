@@ -39,9 +39,9 @@ class OnDatagramPath(OnPath):
     def tell(self, s, length=1400, to=(Path.CLI, PORT)):
         """Send what does not fit, and wait until the router's message was
         handled."""
-        before = self.srv.stat("received")
+        before = self.srv.handled()
         s.sendto(b"t" * (length - 28), to) if to else s.send(b"t" * (length - 28))
-        lab.wait_for(lambda: self.srv.stat("received") > before, "the router's message")
+        lab.wait_for(lambda: self.srv.handled() > before, "the router's message")
 
     def error_of(self, s):
         lab.wait_for(lambda: select.select([], [], [s], 0) or True, "")
@@ -276,9 +276,9 @@ class Forged(OnDatagramPath):
         self.stack.callback(self.injector.close)
 
     def forge(self, quote, mtu=MTU):
-        before = self.srv.stat("received")
+        before = self.srv.handled()
         self.injector.send(lab.frag_needed(Path.RTR_SRV, Path.SRV, mtu, quote))
-        lab.wait_for(lambda: self.srv.stat("received") > before, "the message")
+        lab.wait_for(lambda: self.srv.handled() > before, "the message")
 
     def test_tcp_is_not_affected(self):
         cli, srv = self.accepted()
@@ -339,9 +339,9 @@ class Raw(OnDatagramPath):
         s.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
         s.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, DO)
         udp = struct.pack("!HHHH", 4000, PORT, 1380, 0) + bytes(1372)
-        before = self.srv.stat("received")
+        before = self.srv.handled()
         s.sendto(udp, (Path.CLI, 0))
-        lab.wait_for(lambda: self.srv.stat("received") > before, "the message")
+        lab.wait_for(lambda: self.srv.handled() > before, "the message")
         error, address, _ = self.queued_error(s)
         self.assertEqual((error, address[0]),
                          ((errno.EMSGSIZE, 2, 3, 4, MTU, Path.RTR_SRV), Path.CLI))

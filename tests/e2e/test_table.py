@@ -199,11 +199,11 @@ class Unproven(OnPath):
             Path.RTR_SRV, Path.SRV, mtu, lab.datagram_quote(Path.SRV, address, proto=proto)))
 
     def forge_many(self, number):
-        before = self.srv.stat("received")
+        before = self.srv.handled()
         for n in range(number):
             self.forge(f"10.200.{n // 250}.{n % 250}",
                        proto=(socket.IPPROTO_UDP, socket.IPPROTO_ICMP)[n % 2])
-        lab.wait_for(lambda: self.srv.stat("received") == before + number, "the messages")
+        lab.wait_for(lambda: self.srv.handled() == before + number, "the messages")
 
     def unproven(self):
         return int(self.srv.get("count_unproven"))
