@@ -143,8 +143,11 @@ static unsigned int handle(struct hostroute_net *hn, struct sk_buff *skb)
 
 	hostroute_stats_inc(hn->stats, HOSTROUTE_RECEIVED);
 	outcome = hostroute_icmp_parse(skb, &msg);
-	if (outcome == HOSTROUTE_CONTINUE)
+	if (outcome == HOSTROUTE_CONTINUE) {
+		if (msg.bad_sum)
+			hostroute_stats_inc(hn->stats, HOSTROUTE_QUOTED_CHECKSUM);
 		outcome = hostroute_proof_act(hn, skb, &msg);
+	}
 	hostroute_stats_inc(hn->stats, outcome);
 
 	verdict = hostroute_stats_verdict(outcome);

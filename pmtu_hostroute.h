@@ -79,7 +79,11 @@ enum hostroute_at_limit {
 	X(IGNORED_TRUNCATED,	"ignored_truncated",	CONSUME)	\
 	X(IGNORED_CHECKSUM,	"ignored_checksum",	CONSUME)	\
 	X(IGNORED_OUTER,	"ignored_outer",	CONSUME)	\
+	X(IGNORED_ROUTER,	"ignored_router",	CONSUME)	\
 	X(IGNORED_QUOTE,	"ignored_quote",	CONSUME)	\
+	X(IGNORED_SOURCE,	"ignored_source",	CONSUME)	\
+	X(IGNORED_DESTINATION,	"ignored_destination",	CONSUME)	\
+	X(IGNORED_ICMP,		"ignored_icmp",		CONSUME)	\
 	X(IGNORED_FRAGMENT,	"ignored_fragment",	CONSUME)	\
 	X(IGNORED_DF,		"ignored_df",		CONSUME)	\
 	X(IGNORED_FITS,		"ignored_fits",		CONSUME)	\
@@ -90,6 +94,7 @@ enum hostroute_at_limit {
 	X(IGNORED_TTL,		"ignored_ttl",		CONSUME)	\
 	X(IGNORED_NOT_SMALLER,	"ignored_not_smaller",	CONSUME)	\
 	X(IGNORED_FULL,		"ignored_full",		CONSUME)	\
+	X(QUOTED_CHECKSUM,	"quoted_checksum",	EVENT)		\
 	X(RECORDED,		"recorded",		EVENT)		\
 	X(OUTRANKED,		"outranked",		EVENT)		\
 	X(ADDED,		"added",		EVENT)		\
@@ -141,14 +146,16 @@ unsigned int hostroute_stats_verdict(enum hostroute_outcome outcome);
  * @router:	who sent it (outer source)
  * @saddr:	source of the quoted packet: an address of ours
  * @daddr:	destination of the quoted packet: the path in question
- * @sport:	quoted source port, if TCP
- * @dport:	quoted destination port, if TCP
+ * @sport:	quoted source port, if TCP or UDP
+ * @dport:	quoted destination port, if TCP or UDP
  * @seq:	quoted sequence number, host order, if TCP
  * @mtu:	next-hop MTU in bytes as carried; 0 from routers older than RFC 1191
  * @quoted_len:	total length of the quoted packet, bytes; 0: local BIG TCP
  * @quoted_ihl:	length of the quoted IP header, bytes
+ * @tos:	TOS of the quoted packet
  * @ttl:	TTL of the quoted packet
- * @protocol:	of the quoted packet: IPPROTO_TCP, _UDP or _ICMP (Echo)
+ * @protocol:	of the quoted packet; if IPPROTO_ICMP, it is an Echo Request
+ * @bad_sum:	the quoted header's checksum is wrong
  */
 struct hostroute_msg {
 	__be32 router;
@@ -160,10 +167,13 @@ struct hostroute_msg {
 	u16 mtu;
 	u16 quoted_len;
 	u8 quoted_ihl;
+	u8 tos;
 	u8 ttl;
 	u8 protocol;
+	bool bad_sum;
 };
 
+bool hostroute_icmp_made_here(const struct sk_buff *skb);
 bool hostroute_icmp_is_frag_needed(const struct sk_buff *skb);
 enum hostroute_outcome hostroute_icmp_parse(struct sk_buff *skb,
 					    struct hostroute_msg *msg);

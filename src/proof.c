@@ -222,6 +222,13 @@ enum hostroute_outcome hostroute_proof_act(struct hostroute_net *hn,
 	/* The stock path checks policy again, with the quote reversed. */
 	if (!xfrm4_policy_check(NULL, XFRM_POLICY_IN, skb))
 		return HOSTROUTE_PASSED_POLICY;
-	return msg->protocol == IPPROTO_TCP ? prove_tcp(hn, skb, msg) :
-					      record(hn, skb, msg);
+	switch (msg->protocol) {
+	case IPPROTO_TCP:
+		return prove_tcp(hn, skb, msg);
+	case IPPROTO_UDP:
+	case IPPROTO_ICMP:
+		return record(hn, skb, msg);
+	default:
+		return HOSTROUTE_PASSED_PROTOCOL;
+	}
 }
