@@ -3,7 +3,7 @@
  * pmtu_hostroute - host routes for what path MTU discovery learns (RFC 1191)
  *
  * The one internal header, a section for each room. Calls go one way only:
- * icmp -> proof -> table -> route -> socket. What guards which field is in
+ * icmp -> facts -> proof -> table -> route -> socket. What guards which field is in
  * the table at the top of pmtu_hostroute.c.
  */
 #ifndef PMTU_HOSTROUTE_H
@@ -84,6 +84,8 @@ enum hostroute_at_limit {
 	X(IGNORED_SOURCE,	"ignored_source",	CONSUME)	\
 	X(IGNORED_DESTINATION,	"ignored_destination",	CONSUME)	\
 	X(IGNORED_ICMP,		"ignored_icmp",		CONSUME)	\
+	X(IGNORED_LOCKED,	"ignored_locked",	CONSUME)	\
+	X(IGNORED_ON_LINK,	"ignored_on_link",	CONSUME)	\
 	X(IGNORED_FRAGMENT,	"ignored_fragment",	CONSUME)	\
 	X(IGNORED_DF,		"ignored_df",		CONSUME)	\
 	X(IGNORED_FITS,		"ignored_fits",		CONSUME)	\
@@ -178,6 +180,24 @@ bool hostroute_icmp_is_frag_needed(const struct sk_buff *skb);
 enum hostroute_outcome hostroute_icmp_parse(struct sk_buff *skb,
 					    struct hostroute_msg *msg);
 u32 hostroute_icmp_plateau(const struct hostroute_msg *msg, u32 estimate);
+
+/* ---- facts: what is public of this host ----------------------------------- */
+
+/**
+ * struct hostroute_path - what is public of the path that a quoted packet took
+ * @estimate:	bytes, what it carries by itself, without what was learned; 0 for
+ *		TCP, whose socket knows
+ * @l3mdev:	ifindex of the VRF master, 0 for none
+ */
+struct hostroute_path {
+	u32 estimate;
+	int l3mdev;
+};
+
+enum hostroute_outcome hostroute_facts_check(struct net *net,
+					     const struct sk_buff *skb,
+					     const struct hostroute_msg *msg,
+					     struct hostroute_path *path);
 
 /* ---- table: the host routes ----------------------------------------------- */
 
@@ -444,7 +464,8 @@ void hostroute_socket_clamp(struct hostroute_net *hn, struct sock *sk);
 
 enum hostroute_outcome hostroute_proof_act(struct hostroute_net *hn,
 					   struct sk_buff *skb,
-					   const struct hostroute_msg *msg);
+					   const struct hostroute_msg *msg,
+					   const struct hostroute_path *path);
 
 /* ---- output: packets under their host route ------------------------------- */
 

@@ -12,8 +12,11 @@
 #include <linux/slab.h>
 #include <linux/version.h>
 #include <net/dst.h>
+#include <net/flow.h>
+#include <net/inet_dscp.h>
 #include <net/inet_hashtables.h>
 #include <net/net_namespace.h>
+#include <net/route.h>
 
 /* 6.4: dst references became an rcuref. */
 static inline unsigned int hostroute_compat_dst_refs(const struct dst_entry *dst)
@@ -52,6 +55,18 @@ hostroute_compat_lookup_established(const struct net *net, __be32 saddr,
 	return __inet_lookup_established((struct net *)net,
 					 net->ipv4.tcp_death_row.hashinfo,
 					 saddr, sport, daddr, hnum, dif, 0);
+#endif
+}
+
+/* 6.12 has no more use for the TOS of RFC 1349; by 7.3 a flow has a DSCP. */
+static inline void hostroute_compat_flow_tos(struct flowi4 *fl4, u8 tos)
+{
+#ifdef flowi4_dscp
+	fl4->flowi4_dscp = inet_dsfield_to_dscp(tos);
+#elif defined(IPTOS_RT_MASK)
+	fl4->flowi4_tos = tos & IPTOS_RT_MASK;
+#else
+	fl4->flowi4_tos = tos & INET_DSCP_MASK;
 #endif
 }
 
