@@ -10,7 +10,8 @@
  * It takes over reception of ICMP "fragmentation needed" (RFC 792 type 3 code
  * 4, RFC 1191) for TCP, UDP and Echoes:
  *
- *   LOCAL_IN   src/icmp.c parses the message and checks what is public,
+ *   LOCAL_IN   src/icmp.c parses the message and checks what it says by itself,
+ *              src/facts.c what is public of this host: addresses and routes,
  *              src/proof.c looks for the connection it quotes,
  *              src/table.c learns or lowers the destination's host route,
  *              src/socket.c puts the connection's socket under it.
@@ -146,13 +147,19 @@ static void count_mib(struct net *net, enum hostroute_outcome outcome)
 static unsigned int handle(struct hostroute_net *hn, struct sk_buff *skb)
 {
 	enum hostroute_outcome outcome;
+	struct hostroute_path path;
 	struct hostroute_msg msg;
 	unsigned int verdict;
 
 	hostroute_stats_inc(hn->stats, HOSTROUTE_RECEIVED);
 	outcome = hostroute_icmp_parse(skb, &msg);
+	if (outcome == HOSTROUTE_CONTINUE) {
+		if (msg.bad_sum)
+			hostroute_stats_inc(hn->stats, HOSTROUTE_QUOTED_CHECKSUM);
+		outcome = hostroute_facts_check(hn->net, skb, &msg, &path);
+	}
 	if (outcome == HOSTROUTE_CONTINUE)
-		outcome = hostroute_proof_act(hn, skb, &msg);
+		outcome = hostroute_proof_act(hn, skb, &msg, &path);
 	hostroute_stats_inc(hn->stats, outcome);
 
 	verdict = hostroute_stats_verdict(outcome);

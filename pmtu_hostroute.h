@@ -3,7 +3,7 @@
  * pmtu_hostroute - host routes for what path MTU discovery learns (RFC 1191)
  *
  * The one internal header, a section for each room. Calls go one way only:
- * icmp -> proof -> table -> route -> socket. What guards which field is in
+ * icmp -> facts -> proof -> table -> route -> socket. What guards which field is in
  * the table at the top of pmtu_hostroute.c.
  */
 #ifndef PMTU_HOSTROUTE_H
@@ -90,7 +90,13 @@ enum hostroute_at_limit {
 	X(IGNORED_TRUNCATED,	"ignored_truncated",	CONSUME)	\
 	X(IGNORED_CHECKSUM,	"ignored_checksum",	CONSUME)	\
 	X(IGNORED_OUTER,	"ignored_outer",	CONSUME)	\
+	X(IGNORED_ROUTER,	"ignored_router",	CONSUME)	\
 	X(IGNORED_QUOTE,	"ignored_quote",	CONSUME)	\
+	X(IGNORED_SOURCE,	"ignored_source",	CONSUME)	\
+	X(IGNORED_DESTINATION,	"ignored_destination",	CONSUME)	\
+	X(IGNORED_ICMP,		"ignored_icmp",		CONSUME)	\
+	X(IGNORED_LOCKED,	"ignored_locked",	CONSUME)	\
+	X(IGNORED_ON_LINK,	"ignored_on_link",	CONSUME)	\
 	X(IGNORED_FRAGMENT,	"ignored_fragment",	CONSUME)	\
 	X(IGNORED_DF,		"ignored_df",		CONSUME)	\
 	X(IGNORED_FITS,		"ignored_fits",		CONSUME)	\
@@ -104,6 +110,7 @@ enum hostroute_at_limit {
 	X(IGNORED_RATE,		"ignored_rate",		CONSUME)	\
 	X(IGNORED_MEMORY,	"ignored_memory",	CONSUME)	\
 	X(IGNORED_UNPROVEN,	"ignored_unproven",	CONSUME)	\
+	X(QUOTED_CHECKSUM,	"quoted_checksum",	EVENT)		\
 	X(ADDED,		"added",		EVENT)		\
 	X(PINNED,		"pinned",		EVENT)		\
 	X(RESTORED,		"restored",		EVENT)		\
@@ -157,14 +164,16 @@ unsigned int hostroute_stats_verdict(enum hostroute_outcome outcome);
  * @router:	who sent it (outer source)
  * @saddr:	source of the quoted packet: an address of ours
  * @daddr:	destination of the quoted packet: the path in question
- * @sport:	quoted source port, if TCP
- * @dport:	quoted destination port, if TCP
+ * @sport:	quoted source port, if TCP or UDP
+ * @dport:	quoted destination port, if TCP or UDP
  * @seq:	quoted sequence number, host order, if TCP
  * @mtu:	next-hop MTU in bytes as carried; 0 from routers older than RFC 1191
  * @quoted_len:	total length of the quoted packet, bytes; 0: local BIG TCP
  * @quoted_ihl:	length of the quoted IP header, bytes
+ * @tos:	TOS of the quoted packet
  * @ttl:	TTL of the quoted packet
- * @protocol:	of the quoted packet: IPPROTO_TCP, _UDP or _ICMP (Echo)
+ * @protocol:	of the quoted packet; if IPPROTO_ICMP, it is an Echo Request
+ * @bad_sum:	the quoted header's checksum is wrong
  */
 struct hostroute_msg {
 	__be32 router;
@@ -176,14 +185,35 @@ struct hostroute_msg {
 	u16 mtu;
 	u16 quoted_len;
 	u8 quoted_ihl;
+	u8 tos;
 	u8 ttl;
 	u8 protocol;
+	bool bad_sum;
 };
 
+bool hostroute_icmp_made_here(const struct sk_buff *skb);
 bool hostroute_icmp_is_frag_needed(const struct sk_buff *skb);
 enum hostroute_outcome hostroute_icmp_parse(struct sk_buff *skb,
 					    struct hostroute_msg *msg);
 u32 hostroute_icmp_plateau(const struct hostroute_msg *msg, u32 estimate);
+
+/* ---- facts: what is public of this host ----------------------------------- */
+
+/**
+ * struct hostroute_path - what is public of the path that a quoted packet took
+ * @estimate:	bytes, what it carries by itself, without what was learned; 0 for
+ *		TCP, whose socket knows
+ * @l3mdev:	ifindex of the VRF master, 0 for none
+ */
+struct hostroute_path {
+	u32 estimate;
+	int l3mdev;
+};
+
+enum hostroute_outcome hostroute_facts_check(struct net *net,
+					     const struct sk_buff *skb,
+					     const struct hostroute_msg *msg,
+					     struct hostroute_path *path);
 
 /* ---- table: the host routes ----------------------------------------------- */
 
@@ -426,6 +456,7 @@ struct hostroute_net;
 
 int hostroute_route_init(void);
 void hostroute_route_exit(void);
+bool hostroute_route_plain(const struct dst_entry *dst);
 bool hostroute_route_clonable(const struct dst_entry *dst);
 struct hostroute *hostroute_route_of(const struct dst_entry *dst);
 u32 hostroute_route_estimate(const struct dst_entry *dst);
@@ -463,7 +494,8 @@ enum hostroute_outcome hostroute_report(struct hostroute_net *hn,
 
 enum hostroute_outcome hostroute_proof_act(struct hostroute_net *hn,
 					   struct sk_buff *skb,
-					   const struct hostroute_msg *msg);
+					   const struct hostroute_msg *msg,
+					   const struct hostroute_path *path);
 
 /* ---- output: packets under their host route ------------------------------- */
 

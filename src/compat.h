@@ -15,11 +15,14 @@
 #include <linux/slab.h>
 #include <linux/version.h>
 #include <net/dst.h>
+#include <net/flow.h>
+#include <net/inet_dscp.h>
 #include <net/inet_hashtables.h>
 #include <net/inet_sock.h>
 #include <net/ip.h>
 #include <net/net_namespace.h>
 #include <net/ping.h>
+#include <net/route.h>
 #include <net/udp.h>
 
 /* 6.4: dst references became an rcuref. */
@@ -135,6 +138,18 @@ static inline struct proto *hostroute_compat_ping(void)
 	return NULL;
 #else
 	return &ping_prot;
+#endif
+}
+
+/* 6.12 has no more use for the TOS of RFC 1349; by 7.3 a flow has a DSCP. */
+static inline void hostroute_compat_flow_tos(struct flowi4 *fl4, u8 tos)
+{
+#ifdef flowi4_dscp
+	fl4->flowi4_dscp = inet_dsfield_to_dscp(tos);
+#elif defined(IPTOS_RT_MASK)
+	fl4->flowi4_tos = tos & IPTOS_RT_MASK;
+#else
+	fl4->flowi4_tos = tos & INET_DSCP_MASK;
 #endif
 }
 

@@ -146,30 +146,6 @@ static enum hostroute_outcome prove_tcp(struct hostroute_net *hn,
 
 /* ---- what nothing can prove --------------------------------------------------------- */
 
-/* What the route that the quoted packet took carries by itself; 0: there is no
- * such route. Not what the stock path has made of the same claims. Ports would
- * tell more about policy routing than a third party may be shown.
- */
-static u32 path_estimate(struct net *net, const struct hostroute_msg *msg,
-			 int l3mdev)
-{
-	struct flowi4 fl4 = {
-		.daddr = msg->daddr,
-		.saddr = msg->saddr,
-		.flowi4_oif = l3mdev,
-		.flowi4_proto = msg->protocol,
-	};
-	struct rtable *rt = ip_route_output_key(net, &fl4);
-	u32 mtu = 0;
-
-	if (IS_ERR(rt))
-		return 0;
-	if (hostroute_route_clonable(&rt->dst))
-		mtu = dst_metric_raw(&rt->dst, RTAX_MTU) ?: rt->dst.dev->mtu;
-	ip_rt_put(rt);
-	return mtu;
-}
-
 /*
  * A quote of a datagram or an Echo proves nothing, and no socket is asked:
  * whether there is one would show in the table (CVE-2021-20322). The claim is
@@ -177,14 +153,15 @@ static u32 path_estimate(struct net *net, const struct hostroute_msg *msg,
  */
 static enum hostroute_outcome record(struct hostroute_net *hn,
 				     const struct sk_buff *skb,
-				     const struct hostroute_msg *msg, u32 estimate)
+				     const struct hostroute_msg *msg,
+				     const struct hostroute_path *path)
 {
 	struct hostroute_claim claim = {
 		.key.daddr = msg->daddr,
-		.key.l3mdev = l3mdev_master_ifindex_rcu(skb->dev),
+		.key.l3mdev = path->l3mdev,
 		.now = hostroute_now(),
 		.mtu = msg->mtu,
-		.estimate = estimate,
+		.estimate = path->estimate,
 		.router = msg->router,
 		.ifindex = skb->skb_iif,
 		.class = HOSTROUTE_CLASS_UNPROVEN,
@@ -196,8 +173,6 @@ static enum hostroute_outcome record(struct hostroute_net *hn,
 	/* RFC 1191 5 has a host guess; not on a stranger's word. */
 	if (!claim.mtu)
 		return HOSTROUTE_IGNORED_MTU;
-	if (claim.mtu >= estimate)
-		return HOSTROUTE_IGNORED_NOT_SMALLER;
 	if (!hostroute_table_find(&hn->table, &claim.key) &&
 	    !hostroute_net_may_record(hn, claim.now))
 		return HOSTROUTE_IGNORED_RATE;
@@ -217,16 +192,14 @@ static enum hostroute_outcome record(struct hostroute_net *hn,
 /* The record first: whatever is found out about sockets, it is the same. */
 static enum hostroute_outcome act_on_datagram(struct hostroute_net *hn,
 					      const struct sk_buff *skb,
-					      const struct hostroute_msg *msg)
+					      const struct hostroute_msg *msg,
+					      const struct hostroute_path *path)
 {
-	u32 estimate = path_estimate(hn->net, msg, l3mdev_master_ifindex_rcu(skb->dev));
-	enum hostroute_outcome outcome, passed;
+	enum hostroute_outcome outcome = record(hn, skb, msg, path);
+	enum hostroute_outcome passed;
 
-	if (!estimate)
-		return HOSTROUTE_PASSED_ROUTE;
-	outcome = record(hn, skb, msg, estimate);
 	passed = hostroute_report(hn, skb, msg, msg->mtu ?:
-				  hostroute_icmp_plateau(msg, estimate));
+				  hostroute_icmp_plateau(msg, path->estimate));
 	return passed == HOSTROUTE_CONTINUE ? outcome : passed;
 }
 
@@ -235,6 +208,7 @@ static enum hostroute_outcome act_on_datagram(struct hostroute_net *hn,
  * @hn:	the namespace
  * @skb: the message, at LOCAL_IN
  * @msg: the message, parsed
+ * @path: what is public of the path; for TCP its socket's own route counts
  *
  * Context: softirq, RCU. For TCP takes the socket's spinlock, and the table's
  * inside.
@@ -242,11 +216,12 @@ static enum hostroute_outcome act_on_datagram(struct hostroute_net *hn,
  */
 enum hostroute_outcome hostroute_proof_act(struct hostroute_net *hn,
 					   struct sk_buff *skb,
-					   const struct hostroute_msg *msg)
+					   const struct hostroute_msg *msg,
+					   const struct hostroute_path *path)
 {
 	/* The stock path checks policy again, with the quote reversed. */
 	if (!xfrm4_policy_check(NULL, XFRM_POLICY_IN, skb))
 		return HOSTROUTE_PASSED_POLICY;
 	return msg->protocol == IPPROTO_TCP ? prove_tcp(hn, skb, msg) :
-					      act_on_datagram(hn, skb, msg);
+					      act_on_datagram(hn, skb, msg, path);
 }

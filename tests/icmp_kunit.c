@@ -133,7 +133,9 @@ static void accepts_a_valid_message(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, msg.mtu, 320);
 	KUNIT_EXPECT_EQ(test, msg.quoted_len, 373);
 	KUNIT_EXPECT_EQ(test, msg.quoted_ihl, 20);
+	KUNIT_EXPECT_EQ(test, msg.tos, 0x40);
 	KUNIT_EXPECT_EQ(test, msg.ttl, 127);
+	KUNIT_EXPECT_EQ(test, msg.protocol, IPPROTO_TCP);
 }
 
 static void is_frag_needed_only(struct kunit *test)
@@ -306,19 +308,12 @@ static void refuses_wrong_checksums(struct kunit *test)
 
 	/* One bit anywhere in the ICMP message, its checksum not made anew. */
 	for (at = ICMP + 2; at < VALID_LEN; at++) {
-		enum hostroute_outcome outcome;
-
 		make_valid(&p);
 		p.bytes[at] ^= 0x10;
-		outcome = parse(test, &p);
-		/* The quoted version, length and protocol are needed first. */
-		if (at == INNER)
-			KUNIT_EXPECT_NE(test, outcome, HOSTROUTE_CONTINUE);
-		else if (at == INNER + 9)
-			KUNIT_EXPECT_EQ(test, outcome, HOSTROUTE_PASSED_PROTOCOL);
-		else
-			KUNIT_EXPECT_EQ_MSG(test, outcome, HOSTROUTE_IGNORED_CHECKSUM,
-					    "byte %u", at);
+		/* The quoted version and length are needed first. */
+		KUNIT_EXPECT_EQ_MSG(test, parse(test, &p), at == INNER ?
+				    HOSTROUTE_IGNORED_QUOTE :
+				    HOSTROUTE_IGNORED_CHECKSUM, "byte %u", at);
 	}
 	make_valid(&p);
 	put16(&p, ICMP + 2, 0);
@@ -330,62 +325,100 @@ static void refuses_wrong_checksums(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, parse(test, &p), HOSTROUTE_CONTINUE);
 	p.bytes[VALID_LEN + 5] = 1;
 	KUNIT_EXPECT_EQ(test, parse(test, &p), HOSTROUTE_IGNORED_CHECKSUM);
-	/* The quoted header's own is not judged: see check_quote(). */
+}
+
+/* The quoted header's own is told, and not judged: see check_quote(). */
+static void tells_a_wrong_quoted_checksum(struct kunit *test)
+{
+	struct hostroute_msg msg;
+	struct packet p;
+
 	make_valid(&p);
-	put16(&p, INNER + 10, 0x1234);
+	put16(&p, INNER + 10, 0);
+	*(__sum16 *)&p.bytes[INNER + 10] = ip_fast_csum(p.bytes + INNER, 5);
 	seal(&p);
-	KUNIT_EXPECT_EQ(test, parse(test, &p), HOSTROUTE_CONTINUE);
+	KUNIT_EXPECT_EQ(test, parse_split(test, &p, p.len, &msg), HOSTROUTE_CONTINUE);
+	KUNIT_EXPECT_FALSE(test, msg.bad_sum);
+	p.bytes[INNER + 8]--;
+	seal(&p);
+	KUNIT_EXPECT_EQ(test, parse_split(test, &p, p.len, &msg), HOSTROUTE_CONTINUE);
+	KUNIT_EXPECT_TRUE(test, msg.bad_sum);
+}
+
+/* A valid quote of a UDP datagram, an Echo or something else, as long as the
+ * valid TCP segment: 373 bytes.
+ */
+static void make_valid_of(struct packet *p, u8 protocol)
+{
+	make_valid(p);
+	p->bytes[INNER + 9] = protocol;
+	if (protocol == IPPROTO_UDP)
+		put32(p, TRANSPORT + 4, (373 - 20) << 16 | 0xbeef);
+	else if (protocol == IPPROTO_ICMP)
+		put16(p, TRANSPORT, ICMP_ECHO << 8);
+	seal(p);
 }
 
 struct change {
 	const char *name;
+	u8 protocol;
 	unsigned int at;
 	u16 value;
 	enum hostroute_outcome outcome;
 };
 
+#define TCP	IPPROTO_TCP
+#define UDP	IPPROTO_UDP
+#define ECHO	IPPROTO_ICMP
+#define SCTP	IPPROTO_SCTP
+
 static const struct change change_params[] = {
-	{ "version_0", INNER, 0x0540, HOSTROUTE_IGNORED_QUOTE },
-	{ "version_6", INNER, 0x6540, HOSTROUTE_IGNORED_QUOTE },
-	{ "ihl_0", INNER, 0x4040, HOSTROUTE_IGNORED_QUOTE },
-	{ "ihl_4", INNER, 0x4440, HOSTROUTE_IGNORED_QUOTE },
-	{ "ihl_15_not_there", INNER, 0x4f40, HOSTROUTE_IGNORED_TRUNCATED },
-	{ "total_length_0", INNER + 2, 0, HOSTROUTE_IGNORED_QUOTE },
-	{ "total_length_27", INNER + 2, 27, HOSTROUTE_IGNORED_QUOTE },
-	{ "total_length_28", INNER + 2, 28, HOSTROUTE_IGNORED_FITS },
-	{ "df_clear", INNER + 6, 0, HOSTROUTE_IGNORED_DF },
-	{ "more_fragments", INNER + 6, IP_DF | IP_MF, HOSTROUTE_CONTINUE },
-	{ "offset_1", INNER + 6, IP_DF | 1, HOSTROUTE_IGNORED_FRAGMENT },
-	{ "udp", INNER + 8, 0x7f00 | IPPROTO_UDP, HOSTROUTE_CONTINUE },
-	{ "icmp", INNER + 8, 0x7f00 | IPPROTO_ICMP, HOSTROUTE_PASSED_PROTOCOL },
-	{ "sctp", INNER + 8, 0x7f00 | IPPROTO_SCTP, HOSTROUTE_PASSED_PROTOCOL },
-	{ "not_from_us", INNER + 14, 0x0102, HOSTROUTE_IGNORED_OUTER },
-	{ "outer_fragment", OUTER + 6, IP_MF, HOSTROUTE_IGNORED_OUTER },
+	{ "version_0", TCP, INNER, 0x0540, HOSTROUTE_IGNORED_QUOTE },
+	{ "version_5", TCP, INNER, 0x5540, HOSTROUTE_IGNORED_QUOTE },
+	{ "version_6", TCP, INNER, 0x6540, HOSTROUTE_IGNORED_QUOTE },
+	{ "ihl_0", TCP, INNER, 0x4040, HOSTROUTE_IGNORED_QUOTE },
+	{ "ihl_4", TCP, INNER, 0x4440, HOSTROUTE_IGNORED_QUOTE },
+	{ "ihl_6_not_there", TCP, INNER, 0x4640, HOSTROUTE_IGNORED_TRUNCATED },
+	{ "ihl_15_not_there", TCP, INNER, 0x4f40, HOSTROUTE_IGNORED_TRUNCATED },
+	{ "total_length_0", TCP, INNER + 2, 0, HOSTROUTE_IGNORED_QUOTE },
+	{ "total_length_27", TCP, INNER + 2, 27, HOSTROUTE_IGNORED_QUOTE },
+	{ "total_length_28", TCP, INNER + 2, 28, HOSTROUTE_IGNORED_FITS },
+	{ "df_clear", TCP, INNER + 6, 0, HOSTROUTE_IGNORED_DF },
+	{ "df_clear_rest_set", TCP, INNER + 6, (u16)~IP_DF & ~IP_OFFSET, HOSTROUTE_IGNORED_DF },
+	{ "more_fragments", TCP, INNER + 6, IP_DF | IP_MF, HOSTROUTE_CONTINUE },
+	{ "offset_1", TCP, INNER + 6, IP_DF | 1, HOSTROUTE_IGNORED_FRAGMENT },
+	{ "offset_8191", TCP, INNER + 6, IP_DF | 8191, HOSTROUTE_IGNORED_FRAGMENT },
+	{ "tos_and_id", TCP, INNER + 4, 0xffff, HOSTROUTE_CONTINUE },
+	{ "outer_more_fragments", TCP, OUTER + 6, IP_MF, HOSTROUTE_IGNORED_OUTER },
+	{ "outer_offset", TCP, OUTER + 6, 1, HOSTROUTE_IGNORED_OUTER },
+	{ "outer_df", TCP, OUTER + 6, IP_DF, HOSTROUTE_CONTINUE },
+	{ "not_from_us", TCP, INNER + 14, 0x0102, HOSTROUTE_IGNORED_OUTER },
+	/* RFC 4884: length 32 words, none, and lengths that make no sense. */
+	{ "rfc4884", TCP, ICMP + 4, 32, HOSTROUTE_CONTINUE },
+	{ "rfc4884_31", TCP, ICMP + 4, 31, HOSTROUTE_CONTINUE },
+	{ "rfc4884_255", TCP, ICMP + 4, 255, HOSTROUTE_CONTINUE },
+	{ "unused_set", TCP, ICMP + 4, 0xff00, HOSTROUTE_CONTINUE },
+	{ "quoted_checksum", TCP, INNER + 10, 0x1234, HOSTROUTE_CONTINUE },
+	{ "udp", UDP, INNER + 4, 1, HOSTROUTE_CONTINUE },
+	{ "udp_port_0", UDP, TRANSPORT + 2, 0, HOSTROUTE_IGNORED_QUOTE },
+	{ "udp_port_1", UDP, TRANSPORT + 2, 1, HOSTROUTE_CONTINUE },
+	{ "udp_from_port_0", UDP, TRANSPORT, 0, HOSTROUTE_CONTINUE },
+	{ "udp_length_0", UDP, TRANSPORT + 4, 0, HOSTROUTE_IGNORED_QUOTE },
+	{ "udp_length_7", UDP, TRANSPORT + 4, 7, HOSTROUTE_IGNORED_QUOTE },
+	{ "udp_length_8", UDP, TRANSPORT + 4, 8, HOSTROUTE_CONTINUE },
+	{ "udp_length_353", UDP, TRANSPORT + 4, 353, HOSTROUTE_CONTINUE },
+	{ "udp_length_354", UDP, TRANSPORT + 4, 354, HOSTROUTE_IGNORED_QUOTE },
+	{ "udp_df_clear", UDP, INNER + 6, 0, HOSTROUTE_IGNORED_DF },
+	{ "echo", ECHO, INNER + 4, 1, HOSTROUTE_CONTINUE },
+	{ "echo_reply", ECHO, TRANSPORT, ICMP_ECHOREPLY << 8, HOSTROUTE_IGNORED_ICMP },
+	{ "unreachable", ECHO, TRANSPORT, ICMP_DEST_UNREACH << 8, HOSTROUTE_IGNORED_ICMP },
+	{ "sctp", SCTP, INNER + 4, 1, HOSTROUTE_CONTINUE },
+	{ "sctp_df_clear", SCTP, INNER + 6, 0, HOSTROUTE_IGNORED_DF },
+	{ "sctp_offset_1", SCTP, INNER + 6, IP_DF | 1, HOSTROUTE_IGNORED_FRAGMENT },
+	{ "sctp_mtu_67", SCTP, ICMP + 6, 67, HOSTROUTE_IGNORED_MTU },
+	{ "sctp_fits", SCTP, ICMP + 6, 373, HOSTROUTE_IGNORED_FITS },
+	{ "sctp_not_from_us", SCTP, INNER + 14, 0x0102, HOSTROUTE_IGNORED_OUTER },
 };
-
-/* Of ICMP, only what this host begins; answers and errors are left alone. */
-static void knows_an_echo(struct kunit *test)
-{
-	struct hostroute_msg msg;
-	struct sk_buff *skb;
-	struct packet p;
-	int type;
-
-	make_valid(&p);
-	p.bytes[INNER + 9] = IPPROTO_ICMP;
-	for (type = 0; type < 256; type++) {
-		p.bytes[TRANSPORT] = type;
-		seal(&p);
-		KUNIT_EXPECT_EQ(test, parse(test, &p), type == ICMP_ECHO ?
-				HOSTROUTE_CONTINUE : HOSTROUTE_PASSED_PROTOCOL);
-	}
-	p.bytes[TRANSPORT] = ICMP_ECHO;
-	seal(&p);
-	skb = make_skb(test, &p, p.len);
-	KUNIT_EXPECT_EQ(test, hostroute_icmp_parse(skb, &msg), HOSTROUTE_CONTINUE);
-	KUNIT_EXPECT_EQ(test, msg.protocol, IPPROTO_ICMP);
-	kfree_skb(skb);
-}
 
 static void change_desc(const struct change *c, char *desc)
 {
@@ -399,10 +432,141 @@ static void judges_the_quote(struct kunit *test)
 	const struct change *c = test->param_value;
 	struct packet p;
 
-	make_valid(&p);
+	make_valid_of(&p, c->protocol);
+	KUNIT_ASSERT_EQ(test, parse(test, &p), HOSTROUTE_CONTINUE);
 	put16(&p, c->at, c->value);
 	seal(&p);
 	KUNIT_EXPECT_EQ(test, parse(test, &p), c->outcome);
+}
+
+/* A fragment's UDP length is that of the whole datagram. */
+static void judges_the_first_fragment_of_a_datagram(struct kunit *test)
+{
+	struct packet p;
+
+	make_valid_of(&p, IPPROTO_UDP);
+	put16(&p, INNER + 6, IP_DF | IP_MF);
+	put16(&p, TRANSPORT + 4, 2008);
+	seal(&p);
+	KUNIT_EXPECT_EQ(test, parse(test, &p), HOSTROUTE_CONTINUE);
+	put16(&p, TRANSPORT + 4, 7);
+	seal(&p);
+	KUNIT_EXPECT_EQ(test, parse(test, &p), HOSTROUTE_IGNORED_QUOTE);
+}
+
+/* Of ICMP, only what this host begins. */
+static void knows_an_echo(struct kunit *test)
+{
+	struct hostroute_msg msg;
+	struct packet p;
+	int type;
+
+	make_valid_of(&p, IPPROTO_ICMP);
+	for (type = 0; type < 256; type++) {
+		p.bytes[TRANSPORT] = type;
+		seal(&p);
+		KUNIT_EXPECT_EQ_MSG(test, parse(test, &p), type == ICMP_ECHO ?
+				    HOSTROUTE_CONTINUE : HOSTROUTE_IGNORED_ICMP,
+				    "type %d", type);
+	}
+	p.bytes[TRANSPORT] = ICMP_ECHO;
+	seal(&p);
+	KUNIT_EXPECT_EQ(test, parse_split(test, &p, p.len, &msg), HOSTROUTE_CONTINUE);
+	KUNIT_EXPECT_EQ(test, msg.protocol, IPPROTO_ICMP);
+}
+
+/* Which of the addresses of a message are on which list. */
+struct address {
+	u32 address;
+	bool unicast;
+};
+
+static const struct address address_params[] = {
+	{ 0x00000000, false }, { 0x00000001, false }, { 0x00ffffff, false },
+	{ 0x01000000, true }, { 0x0a662d0c, true }, { 0x7effffff, true },
+	{ 0x7f000000, false }, { 0x7f000001, false }, { 0x7fffffff, false },
+	{ 0x80000000, true }, { 0xa9fe0001, true }, { 0xc0000201, true },
+	{ 0xdfffffff, true }, { 0xe0000000, false }, { 0xe0000001, false },
+	{ 0xef010203, false }, { 0xefffffff, false }, { 0xf0000000, false },
+	{ 0xf0000001, false }, { 0xfffffffe, false }, { 0xffffffff, false },
+};
+
+static void address_desc(const struct address *a, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%08x", a->address);
+}
+
+KUNIT_ARRAY_PARAM(address, address_params, address_desc);
+
+static void judges_addresses(struct kunit *test)
+{
+	static const u8 protocols[] = { TCP, UDP, ECHO, SCTP };
+	const struct address *a = test->param_value;
+	enum hostroute_outcome wanted;
+	struct packet p;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(protocols); i++) {
+		make_valid_of(&p, protocols[i]);
+		put32(&p, INNER + 16, a->address);
+		seal(&p);
+		wanted = a->unicast ? HOSTROUTE_CONTINUE : HOSTROUTE_IGNORED_DESTINATION;
+		KUNIT_EXPECT_EQ(test, parse(test, &p), wanted);
+
+		make_valid_of(&p, protocols[i]);
+		put32(&p, OUTER + 16, a->address);
+		put32(&p, INNER + 12, a->address);
+		seal(&p);
+		wanted = a->unicast ? HOSTROUTE_CONTINUE : HOSTROUTE_IGNORED_SOURCE;
+		KUNIT_EXPECT_EQ(test, parse(test, &p), wanted);
+
+		make_valid_of(&p, protocols[i]);
+		put32(&p, OUTER + 12, a->address);
+		seal(&p);
+		wanted = a->unicast ? HOSTROUTE_CONTINUE : HOSTROUTE_IGNORED_ROUTER;
+		KUNIT_EXPECT_EQ(test, parse(test, &p), wanted);
+	}
+	/* The destination of one's own message is a router like any other. */
+	make_valid(&p);
+	put32(&p, OUTER + 12, CLIENT);
+	seal(&p);
+	KUNIT_EXPECT_EQ(test, parse(test, &p), HOSTROUTE_CONTINUE);
+}
+
+/* On lo this host talks to itself, and BIG TCP's segments have no length. */
+static void lets_lo_differ(struct kunit *test)
+{
+	struct net_device *devs = kunit_kzalloc(test, 2 * sizeof(*devs), GFP_KERNEL);
+	struct hostroute_msg msg;
+	struct sk_buff *skb;
+	struct packet p;
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, devs);
+	devs[0].flags = IFF_UP;
+	devs[1].flags = IFF_UP | IFF_LOOPBACK;
+	for (i = 0; i < 2; i++) {
+		make_valid(&p);
+		put32(&p, OUTER + 12, 0x7f000001);
+		seal(&p);
+		skb = make_skb(test, &p, p.len);
+		skb->dev = &devs[i];
+		KUNIT_EXPECT_EQ(test, hostroute_icmp_parse(skb, &msg),
+				i ? HOSTROUTE_CONTINUE : HOSTROUTE_IGNORED_ROUTER);
+		skb->dev = NULL;
+		kfree_skb(skb);
+
+		make_valid_of(&p, IPPROTO_UDP);
+		put16(&p, INNER + 2, 0);
+		put16(&p, TRANSPORT + 4, 1);
+		seal(&p);
+		skb = make_skb(test, &p, p.len);
+		skb->dev = &devs[i];
+		KUNIT_EXPECT_EQ(test, hostroute_icmp_parse(skb, &msg),
+				i ? HOSTROUTE_CONTINUE : HOSTROUTE_IGNORED_QUOTE);
+		skb->dev = NULL;
+		kfree_skb(skb);
+	}
 }
 
 static void refuses_what_was_not_sent_to_us(struct kunit *test)
@@ -471,8 +635,12 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(steps_over_options),
 	KUNIT_CASE(judges_options),
 	KUNIT_CASE(refuses_wrong_checksums),
-	KUNIT_CASE(knows_an_echo),
+	KUNIT_CASE(tells_a_wrong_quoted_checksum),
 	KUNIT_CASE_PARAM(judges_the_quote, change_gen_params),
+	KUNIT_CASE(judges_the_first_fragment_of_a_datagram),
+	KUNIT_CASE(knows_an_echo),
+	KUNIT_CASE_PARAM(judges_addresses, address_gen_params),
+	KUNIT_CASE(lets_lo_differ),
 	KUNIT_CASE(refuses_what_was_not_sent_to_us),
 	KUNIT_CASE_PARAM(guesses_plateaus, plateau_gen_params),
 	{}
