@@ -80,7 +80,7 @@
  *     freed by RCU after the last.
  *   clone: a reference of the set's, dropped a grace period after it left the
  *     set; one of each socket and packet; freed with its dst_entry. A
- *     socket's own: one of the socket's, no other.
+ *     socket's own is in no set.
  *   waiting clamp: holds its socket; dropped when its namespace goes (a user's
  *     socket keeps its namespace, so that there is none then).
  *   device going: clones of it are moved to the blackhole device.
@@ -144,6 +144,21 @@ static void count_mib(struct net *net, enum hostroute_outcome outcome)
 	}
 }
 
+/* The administrator has these messages ignored (net.ipv4.ip_no_pmtu_disc): all,
+ * or those that no connection proves. The stock path does that.
+ */
+static bool is_disabled(const struct net *net, const struct hostroute_msg *msg)
+{
+	switch (READ_ONCE(net->ipv4.sysctl_ip_no_pmtu_disc)) {
+	case 2:
+		return true;
+	case 3:
+		return msg->protocol != IPPROTO_TCP;
+	default:
+		return false;
+	}
+}
+
 static unsigned int handle(struct hostroute_net *hn, struct sk_buff *skb)
 {
 	enum hostroute_outcome outcome;
@@ -156,7 +171,8 @@ static unsigned int handle(struct hostroute_net *hn, struct sk_buff *skb)
 	if (outcome == HOSTROUTE_CONTINUE) {
 		if (msg.bad_sum)
 			hostroute_stats_inc(hn->stats, HOSTROUTE_QUOTED_CHECKSUM);
-		outcome = hostroute_facts_check(hn->net, skb, &msg, &path);
+		outcome = is_disabled(hn->net, &msg) ? HOSTROUTE_PASSED_DISABLED :
+			  hostroute_facts_check(hn->net, skb, &msg, &path);
 	}
 	if (outcome == HOSTROUTE_CONTINUE)
 		outcome = hostroute_proof_act(hn, skb, &msg, &path);
@@ -268,7 +284,7 @@ struct hostroute *hostroute_net_find(struct hostroute_net *hn,
 	struct hostroute_key key = { .daddr = daddr };
 	struct hostroute *route;
 
-	if (!hostroute_route_clonable(dst))
+	if (!hostroute_route_clonable(dst) && !hostroute_route_is_own(dst))
 		return NULL;
 	key.l3mdev = l3mdev_master_ifindex_rcu(dst->dev);
 	route = hostroute_table_find(&hn->table, &key);
@@ -298,7 +314,10 @@ enum hostroute_outcome hostroute_net_learn(struct hostroute_net *hn,
 	case HOSTROUTE_LEARNED:
 	case HOSTROUTE_CONFIRMED:
 		sweep_if_none_is_due(hn);
-		/* Anybody can make many of these. */
+		/* Anybody can make many of these. The barrier's other half is in
+		 * output_work().
+		 */
+		smp_mb();
 		if (!unproven || !READ_ONCE(hn->output_on))
 			hostroute_output_update(hn);
 		fallthrough;

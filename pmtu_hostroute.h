@@ -81,6 +81,7 @@ enum hostroute_at_limit {
 	X(CONFIRMED,		"confirmed",		CONSUME)	\
 	X(RECORDED,		"recorded",		CONSUME)	\
 	X(OUTRANKED,		"outranked",		CONSUME)	\
+	X(PASSED_DISABLED,	"passed_disabled",	PASS)		\
 	X(PASSED_ENCAP,		"passed_encap",		PASS)		\
 	X(PASSED_PING,		"passed_ping",		PASS)		\
 	X(PASSED_PROTOCOL,	"passed_protocol",	PASS)		\
@@ -466,9 +467,12 @@ struct dst_entry *hostroute_route_get(struct hostroute_table *table,
 void hostroute_route_sync(struct hostroute *route);
 void hostroute_route_drop(struct hostroute_table *table, struct hostroute *route);
 void hostroute_route_drop_all(struct hostroute_table *table);
-bool hostroute_route_swap(struct sock *sk, struct dst_entry *old,
+bool hostroute_route_swap(struct sock *sk, __be32 daddr, struct dst_entry *old,
 			  struct dst_entry *new);
-void hostroute_route_own(struct hostroute_net *hn, struct sock *sk, u32 mtu);
+void hostroute_route_own(struct hostroute_net *hn, struct sock *sk, __be32 daddr,
+			 u32 mtu);
+bool hostroute_route_is_own(const struct dst_entry *dst);
+void hostroute_route_lower_own(const struct dst_entry *dst, u32 mtu);
 void hostroute_route_drop_own(const struct net *net);
 unsigned int hostroute_route_sockets(const struct hostroute *route);
 void hostroute_route_device_gone(const struct net_device *dev);
@@ -500,6 +504,7 @@ enum hostroute_outcome hostroute_proof_act(struct hostroute_net *hn,
 /* ---- output: packets under their host route ------------------------------- */
 
 unsigned int hostroute_datagram_output(struct hostroute_net *hn, struct sock *sk,
+				       const struct net_device *out,
 				       struct sk_buff *skb);
 void hostroute_output_init(struct hostroute_net *hn);
 void hostroute_output_exit(struct hostroute_net *hn);

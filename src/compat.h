@@ -87,9 +87,11 @@ hostroute_compat_lookup_udp(struct net *net, __be32 saddr, __be16 sport,
 #ifdef inet_test_bit
 #define hostroute_compat_recverr(sk)	inet_test_bit(RECVERR, sk)
 #define hostroute_compat_hdrincl(sk)	inet_test_bit(HDRINCL, sk)
+#define hostroute_compat_recverr_rfc4884(sk)	inet_test_bit(RECVERR_RFC4884, sk)
 #else
 #define hostroute_compat_recverr(sk)	(inet_sk(sk)->recverr)
 #define hostroute_compat_hdrincl(sk)	(inet_sk(sk)->hdrincl)
+#define hostroute_compat_recverr_rfc4884(sk)	(inet_sk(sk)->recverr_rfc4884)
 #endif
 
 /* By 6.12 ip_icmp_error() is exported; what it uses may not be any more by 7.3.
@@ -121,7 +123,7 @@ static inline void hostroute_compat_icmp_error(struct sock *sk, struct sk_buff *
 	serr->port = port;
 	serr->opt_stats = 0;
 	__skb_pull(error, payload);
-	if (inet_sk(sk)->recverr_rfc4884)
+	if (hostroute_compat_recverr_rfc4884(sk))
 		ip_icmp_error_rfc4884(error, &serr->ee.ee_rfc4884,
 				      sizeof(struct icmphdr),
 				      icmp_hdr(error)->un.reserved[1] * 4);

@@ -30,6 +30,9 @@ static struct sock *sending_socket(struct sock *sk, const struct sk_buff *skb)
 {
 	if (!sk || sk != skb->sk || !sk_fullsock(sk))
 		return NULL;
+	/* A packet socket's, by way of a VRF's device, is no inet_sock. */
+	if (sk->sk_family != AF_INET && sk->sk_family != AF_INET6)
+		return NULL;
 	if (sk->sk_type == SOCK_RAW)
 		return sk;
 	if (sk->sk_type != SOCK_DGRAM)
@@ -107,20 +110,9 @@ static unsigned int refuse(struct hostroute_net *hn, struct sock *sk,
 	return NF_DROP_ERR(-EMSGSIZE);
 }
 
-/*
- * A connected socket that sent this on its own route has it by the clone from
- * now on, and IP_MTU tells. Nobody owns a datagram socket's route; whoever
- * connects it elsewhere at this moment wins.
+/* What was sent to its peer on its own route, a connected socket sends by the
+ * clone from now on, and IP_MTU tells.
  */
-static void adopt(struct sock *sk, struct dst_entry *old, struct dst_entry *clone)
-{
-	if (READ_ONCE(sk->sk_state) != TCP_ESTABLISHED || sk->sk_type != SOCK_DGRAM ||
-	    rcu_access_pointer(sk->sk_dst_cache) != old)
-		return;
-	dst_hold(clone);
-	hostroute_route_swap(sk, old, clone);
-}
-
 static void enter(struct hostroute_net *hn, struct hostroute *route,
 		  struct sock *sk, struct sk_buff *skb)
 {
@@ -129,7 +121,10 @@ static void enter(struct hostroute_net *hn, struct hostroute *route,
 
 	if (!clone)
 		return;
-	adopt(sk, dst, clone);
+	if (sk->sk_type == SOCK_DGRAM) {
+		dst_hold(clone);
+		hostroute_route_swap(sk, ip_hdr(skb)->daddr, dst, clone);
+	}
 	skb_dst_drop(skb);
 	skb_dst_set(skb, clone);
 }
@@ -160,7 +155,9 @@ static unsigned int under(struct hostroute_net *hn, struct hostroute *route,
 		return refuse(hn, sk, skb, mtu);
 	clear_df(hn, skb);
 	hostroute_stats_inc(hn->stats, HOSTROUTE_FRAGMENTED);
-	if (!hostroute_route_of(skb_dst(skb)))
+	if (hostroute_route_is_own(skb_dst(skb)))
+		hostroute_route_lower_own(skb_dst(skb), mtu);
+	else if (!hostroute_route_of(skb_dst(skb)))
 		enter(hn, route, sk, skb);
 	return NF_ACCEPT;
 }
@@ -169,12 +166,14 @@ static unsigned int under(struct hostroute_net *hn, struct hostroute *route,
  * hostroute_datagram_output - a datagram leaves
  * @hn:	 the namespace
  * @sk:	 who sends it, as netfilter says; may be NULL
+ * @out: the device it is said to leave by
  * @skb: the packet, at LOCAL_OUT, with a route
  *
  * Context: RCU; process or softirq.
  * Return: NF_ACCEPT, or NF_DROP with EMSGSIZE for the sender.
  */
 unsigned int hostroute_datagram_output(struct hostroute_net *hn, struct sock *sk,
+				       const struct net_device *out,
 				       struct sk_buff *skb)
 {
 	struct hostroute *route;
@@ -183,6 +182,11 @@ unsigned int hostroute_datagram_output(struct hostroute_net *hn, struct sock *sk
 		return NF_ACCEPT;
 	sk = sending_socket(sk, skb);
 	if (!sk || !ip_sk_use_pmtu(sk))
+		return NF_ACCEPT;
+	/* For a VRF's device it comes here once more, for the one below: only
+	 * then the sender is told of a refusal.
+	 */
+	if (netif_is_l3_master(out))
 		return NF_ACCEPT;
 	route = hostroute_route_of(skb_dst(skb)) ?:
 		hostroute_net_find(hn, skb_dst(skb), ip_hdr(skb)->daddr, true);

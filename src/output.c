@@ -123,7 +123,7 @@ static unsigned int output_hook(void *priv, struct sk_buff *skb,
 	if (!skb_dst(skb))
 		return NF_ACCEPT;
 	if (ip_hdr(skb)->protocol != IPPROTO_TCP)
-		return hostroute_datagram_output(hn, state->sk, skb);
+		return hostroute_datagram_output(hn, state->sk, state->out, skb);
 	sk = sending_socket(state->sk);
 	if (!sk || !is_plain_tcp(skb))
 		return NF_ACCEPT;
@@ -183,6 +183,10 @@ static void output_work(struct work_struct *work)
 	else if (!wanted(hn) && hn->output_on) {
 		nf_unregister_net_hook(hn->net, &hn->output_ops);
 		WRITE_ONCE(hn->output_on, false);
+		/* Who has just linked a route may still have seen it on. */
+		smp_mb();
+		if (wanted(hn))
+			hostroute_output_update(hn);
 	}
 	mutex_unlock(&hn->output_lock);
 }

@@ -123,6 +123,7 @@ static enum hostroute_outcome prove_tcp(struct hostroute_net *hn,
 {
 	enum hostroute_outcome outcome;
 	struct sock *sk;
+	bool believed;
 
 	sk = hostroute_compat_lookup_established(hn->net, msg->daddr, msg->dport,
 						 msg->saddr, ntohs(msg->sport),
@@ -137,10 +138,14 @@ static enum hostroute_outcome prove_tcp(struct hostroute_net *hn,
 
 	bh_lock_sock(sk);
 	outcome = check_socket(sk, msg);
-	if (outcome == HOSTROUTE_CONTINUE)
+	believed = outcome == HOSTROUTE_CONTINUE;
+	if (believed)
 		outcome = believe(hn, sk, skb, msg);
 	bh_unlock_sock(sk);
 	sock_put(sk);
+	/* TCP is told by its smaller MSS; programs that watch it are not. */
+	if (believed && hostroute_stats_verdict(outcome) != NF_ACCEPT)
+		hostroute_report_raw(hn, skb, msg);
 	return outcome;
 }
 

@@ -95,33 +95,22 @@ void hostroute_report_raw(struct hostroute_net *hn, const struct sk_buff *skb,
 
 /* ---- UDP ---------------------------------------------------------------------------- */
 
-static bool encapsulates(const struct sock *sk)
-{
-	return READ_ONCE(udp_sk(sk)->encap_type) ||
-	       READ_ONCE(udp_sk(sk)->encap_err_lookup);
-}
-
-/* A tunnel's socket: the one the datagram came from, or (their source ports are
- * made up) one that is bound to the port it went to.
+/*
+ * Is it a tunnel's? It came from the tunnel's socket, or (source ports may be
+ * made up) went to a port that one is bound to which looks quotes up itself. Any
+ * program may give its socket an encap_type; only what receives for a tunnel
+ * has a function for that.
  */
 static bool is_tunnels(struct hostroute_net *hn, const struct sk_buff *skb,
 		       const struct hostroute_msg *msg, const struct sock *sk)
 {
-	if (!sk)
-		sk = hostroute_compat_lookup_udp(hn->net, msg->daddr, msg->sport,
-						 msg->saddr, msg->dport,
-						 skb->dev->ifindex, 0);
-	return sk && encapsulates(sk);
-}
-
-/* Only a connected socket shows by its 4-tuple that the datagram was its own. */
-static bool is_its_own(const struct sock *sk, const struct hostroute_msg *msg)
-{
-	const struct inet_sock *inet = inet_sk(sk);
-
-	return READ_ONCE(sk->sk_state) == TCP_ESTABLISHED &&
-	       READ_ONCE(inet->inet_daddr) == msg->daddr &&
-	       READ_ONCE(inet->inet_dport) == msg->dport;
+	if (sk)
+		return READ_ONCE(udp_sk(sk)->encap_type) &&
+		       READ_ONCE(udp_sk(sk)->encap_rcv);
+	sk = hostroute_compat_lookup_udp(hn->net, msg->daddr, msg->sport,
+					 msg->saddr, msg->dport,
+					 skb->dev->ifindex, 0);
+	return sk && READ_ONCE(udp_sk(sk)->encap_err_lookup);
 }
 
 static void tell_udp(struct hostroute_net *hn, struct sock *sk,
@@ -130,8 +119,10 @@ static void tell_udp(struct hostroute_net *hn, struct sock *sk,
 {
 	unsigned int payload = quote_at(skb) + msg->quoted_ihl + sizeof(struct udphdr);
 
-	if (ip_sk_accept_pmtu(sk) && is_its_own(sk, msg))
-		hostroute_route_own(hn, sk, mtu);
+	/* Only a connected socket shows by its 4-tuple that this was its own. */
+	if (ip_sk_accept_pmtu(sk) &&
+	    READ_ONCE(inet_sk(sk)->inet_dport) == msg->dport)
+		hostroute_route_own(hn, sk, msg->daddr, mtu);
 	if (!wants_pmtu(sk))
 		return;
 	if (hostroute_compat_recverr(sk))

@@ -25,7 +25,8 @@
  *
  * A clone may also be one datagram socket's own, without a host route: what a
  * message about that very socket's datagram claims is for it alone. Its MTU is
- * in rt_pmtu, which ends by itself. The socket has the one reference.
+ * in rt_pmtu, which ends by itself. The socket has a reference, and each packet
+ * that is on its way.
  *
  * A clone that is disowned (its namespace or this module goes away) gets the
  * stock operations back and is a plain, obsolete rtable from then on.
@@ -140,6 +141,16 @@ static unsigned int clone_default_advmss(const struct dst_entry *dst)
 		    dev_net(dst->dev)->ipv4.ip_rt_min_advmss);
 	rcu_read_unlock();
 	return min(mss, HOSTROUTE_MTU_MAX - headers);
+}
+
+/* A socket's own clone is not there when its time is up: the socket looks its
+ * route up again, and may come under a host route.
+ */
+static struct dst_entry *clone_check(struct dst_entry *dst, u32 cookie)
+{
+	if (clone_of(dst)->own && time_after_eq(jiffies, READ_ONCE(dst->expires)))
+		return NULL;
+	return stock_ops->check(dst, cookie);
 }
 
 /* Tunnels, xfrm and TCP report a smaller MTU of their own here. The stock
@@ -490,23 +501,46 @@ void hostroute_route_drop_all(struct hostroute_table *table)
 
 /* ---- a socket's own ------------------------------------------------------------------- */
 
+bool hostroute_route_is_own(const struct dst_entry *dst)
+{
+	return is_clone(dst) && clone_of(dst)->own;
+}
+
+static bool connected_to(const struct sock *sk, __be32 daddr)
+{
+	return READ_ONCE(sk->sk_state) == TCP_ESTABLISHED &&
+	       READ_ONCE(inet_sk(sk)->inet_daddr) == daddr;
+}
+
 /**
- * hostroute_route_swap - give a datagram socket another route
- * @sk:		a socket whose route nobody owns: UDP
- * @old:	only if it is this one now; with a reference of the caller's
+ * hostroute_route_swap - give a connected datagram socket another route
+ * @sk:		a socket whose route nobody owns
+ * @daddr:	only if it is connected to this address,
+ * @old:	and this is its route now; with a reference of the caller's
  * @new:	with a reference, which the socket gets
  *
- * Context: RCU. Return: false if the socket has been connected elsewhere or has
- * looked its route up meanwhile; the reference to @new is dropped then.
+ * Many destinations share a stock route, so that a socket that is connected
+ * elsewhere meanwhile may have @old again: it is looked at once more after the
+ * swap. connect() forgets the route, sets the address, sets the route.
+ *
+ * Context: RCU. Return: false if it was not, or is not any more; the reference
+ * to @new is dropped then.
  */
-bool hostroute_route_swap(struct sock *sk, struct dst_entry *old,
+bool hostroute_route_swap(struct sock *sk, __be32 daddr, struct dst_entry *old,
 			  struct dst_entry *new)
 {
 	struct dst_entry **cache = (__force struct dst_entry **)&sk->sk_dst_cache;
-	bool swapped = cmpxchg(cache, old, new) == old;
 
-	dst_release(swapped ? old : new);
-	return swapped;
+	if (!connected_to(sk, daddr) || cmpxchg(cache, old, new) != old) {
+		dst_release(new);
+		return false;
+	}
+	dst_release(old);
+	if (connected_to(sk, daddr))
+		return true;
+	if (cmpxchg(cache, new, NULL) == new)
+		dst_release(new);
+	return false;
 }
 
 /* As the stock path does it for an exception: below the floor DF is not set,
@@ -521,9 +555,24 @@ static void limit_own(struct hostroute_clone *clone, u32 mtu,
 
 	life = life ? min_t(u64, life * HZ, LONG_MAX / 2) : LONG_MAX / 2;
 	spin_lock_bh(&all_lock);
-	rt->rt_pmtu = max(mtu, floor);
+	rt->rt_pmtu = min(base_mtu(clone), max(mtu, floor));
 	rt->rt_mtu_locked = mtu < floor;
 	WRITE_ONCE(rt->dst.expires, jiffies + (unsigned long)life);
+	spin_unlock_bh(&all_lock);
+}
+
+/**
+ * hostroute_route_lower_own - a host route carries less than what a socket has
+ * @dst: a socket's own clone
+ * @mtu: bytes, of the host route
+ */
+void hostroute_route_lower_own(const struct dst_entry *dst, u32 mtu)
+{
+	struct rtable *rt = clone_of(dst)->rt;
+
+	spin_lock_bh(&all_lock);
+	if (rt->rt_pmtu > mtu)
+		rt->rt_pmtu = mtu;
 	spin_unlock_bh(&all_lock);
 }
 
@@ -551,7 +600,8 @@ static struct hostroute_clone *make_own(struct hostroute_net *hn,
 /**
  * hostroute_route_own - what is claimed about a socket's own datagram
  * @hn:	 the namespace
- * @sk:	 a connected UDP socket
+ * @sk:	 a UDP socket
+ * @daddr: only if it is connected to this address
  * @mtu: bytes
  *
  * The socket alone is put under a clone with this MTU, not below
@@ -560,16 +610,17 @@ static struct hostroute_clone *make_own(struct hostroute_net *hn,
  *
  * Context: RCU, BH off.
  */
-void hostroute_route_own(struct hostroute_net *hn, struct sock *sk, u32 mtu)
+void hostroute_route_own(struct hostroute_net *hn, struct sock *sk, __be32 daddr,
+			 u32 mtu)
 {
 	struct dst_entry *old = sk_dst_get(sk);
 	struct hostroute_clone *clone;
 
 	if (!old)
 		return;
-	if (!dst_check(old, 0) || mtu > dst_mtu(old))
+	if (!connected_to(sk, daddr) || !dst_check(old, 0) || mtu > dst_mtu(old))
 		goto out;
-	if (is_clone(old) && clone_of(old)->own) {
+	if (hostroute_route_is_own(old)) {
 		limit_own(clone_of(old), mtu, &hn->table.limits);
 		goto out;
 	}
@@ -577,7 +628,7 @@ void hostroute_route_own(struct hostroute_net *hn, struct sock *sk, u32 mtu)
 	if (!clone)
 		goto out;
 	limit_own(clone, mtu, &hn->table.limits);
-	if (hostroute_route_swap(sk, old, &clone->rt->dst))
+	if (hostroute_route_swap(sk, daddr, old, &clone->rt->dst))
 		hostroute_stats_inc(hn->stats, HOSTROUTE_OWN_ROUTE);
 out:
 	dst_release(old);
@@ -709,7 +760,7 @@ int hostroute_route_init(void)
 		return -ENOMEM;
 	/* Field by field: the struct embeds a per-CPU counter. */
 	clone_ops.family = stock_ops->family;
-	clone_ops.check = stock_ops->check;
+	clone_ops.check = clone_check;
 	clone_ops.mtu = stock_ops->mtu;
 	clone_ops.cow_metrics = stock_ops->cow_metrics;
 	clone_ops.negative_advice = stock_ops->negative_advice;

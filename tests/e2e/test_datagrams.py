@@ -2,6 +2,7 @@
 """UDP, raw sockets and Echoes: what a message about a datagram does, to whom,
 and what it does not do."""
 
+import contextlib
 import errno
 import select
 import socket
@@ -42,6 +43,19 @@ class OnDatagramPath(OnPath):
         before = self.srv.handled()
         s.sendto(b"t" * (length - 28), to) if to else s.send(b"t" * (length - 28))
         lab.wait_for(lambda: self.srv.handled() > before, "the router's message")
+        self.wait_until_applied(to or (Path.CLI, PORT))
+
+    def wait_until_applied(self, to):
+        """The hook that does it is registered when there is something to do."""
+        if not self.srv.count():
+            return
+        s = self.datagrams(WANT, connected=False)
+        before = self.srv.stat("fragmented")
+        lab.wait_for(lambda: s.sendto(bytes(1372), to) and
+                     self.srv.stat("fragmented") > before, "the host route to be applied")
+        s.close()
+        while self.drop_one():
+            pass
 
     def error_of(self, s):
         lab.wait_for(lambda: select.select([], [], [s], 0) or True, "")
@@ -63,6 +77,11 @@ class OnDatagramPath(OnPath):
         s.sendto(data, to)
         self.assertEqual(self.sink.recv(65536), data)
         return [f for f in self.path.wire.frames[since:] if f.src == Path.SRV]
+
+    def drop_one(self):
+        """Take one datagram that is still queued at the client's, if there is one."""
+        readable, _, _ = select.select([self.sink], [], [], 0.2)
+        return readable and self.sink.recv(65536) is not None
 
     def assert_fragments(self, frames, mtu=MTU):
         self.assertGreater(len(frames), 1)
@@ -142,6 +161,41 @@ class Connected(OnDatagramPath):
             lab.wait_for(lambda: self.mtu_after_send(s) == 1500, f"1500 after {end}")
             self.srv.set("expire_unproven", 60)
             self.srv.set("mode", "enforce")
+            self.srv.set("flush", "all")
+
+    def test_another_destination_is_not_its_peer(self):
+        """Destinations behind one router share a stock route."""
+        other = "10.102.45.99"
+        self.path.cli.ip(f"addr add {other}/24 dev eth0")
+        self.path.set_mtu(1500)
+        self.srv.set("add", f"{other} {MTU}")
+        self.wait_until_applied((other, PORT))
+        before = self.srv.stat("fragmented")
+        s = self.datagrams(WANT)
+        with lab.one_cpu():
+            s.send(bytes(1372))
+            s.sendto(bytes(1372), (other, PORT))
+            self.assertEqual(s.getsockopt(socket.IPPROTO_IP, IP_MTU), 1500)
+        self.assertEqual(self.srv.stat("fragmented"), before + 1)
+
+    def test_what_is_known_better_counts(self):
+        """A pinned route applies to a socket that has a route of its own, whose
+        time is up or not."""
+        for mtu in (MTU, 1300):
+            self.path.set_mtu(mtu)
+            s = self.datagrams(WANT)
+            self.srv.set("expire_unproven", 1 if mtu == MTU else 60)
+            self.tell(s, to=None)
+            self.error_of(s)
+            self.path.set_mtu(1500)
+            if mtu == MTU:
+                lab.wait_for(lambda: self.mtu_after_send(s) == 1500, "its time to be up")
+            self.srv.set("add", f"{Path.CLI} 1200")
+            self.wait_until_applied((Path.CLI, PORT))
+            self.path.wire.clear()
+            s.send(bytes(1372))
+            self.assertEqual(len(self.sink.recv(2000)), 1372)
+            self.assert_fragments([f for f in self.path.wire.frames if f.src == Path.SRV], 1200)
             self.srv.set("flush", "all")
 
     @staticmethod
@@ -243,11 +297,43 @@ class Unconnected(OnDatagramPath):
         cli, srv = self.accepted()
         exchange(srv, cli, 5000)
         self.assertEqual(self.srv.route_mtu(Path.CLI), MTU)
-        self.assert_fragments(self.arrives(self.datagrams(WANT, connected=False), 1400))
+        s = self.datagrams(WANT, connected=False)
+        self.wait_until_applied((Path.CLI, PORT))
+        self.assert_fragments(self.arrives(s, 1400))
         s = self.datagrams(DO)
         with self.assertRaises(OSError) as caught:
             s.send(bytes(1372))
         self.assertEqual(caught.exception.errno, errno.EMSGSIZE)
+
+
+class InAVrf(OnDatagramPath):
+    def setUp(self):
+        self.stack = contextlib.ExitStack()
+        self.addCleanup(self.stack.close)
+        self.path = Path(1500, vrf=("red", 101))
+        self.addCleanup(self.path.close)
+        self.srv = self.path.srv
+        self.sink = self.stack.enter_context(self.path.cli.socket(socket.SOCK_DGRAM))
+        self.sink.bind((Path.CLI, PORT))
+
+    def test_do_is_refused(self):
+        s = self.stack.enter_context(self.srv.socket(socket.SOCK_DGRAM))
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"red\0")
+        s.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, DO)
+        self.srv.set("add", f"{Path.CLI} {MTU} red")
+        lab.wait_for(lambda: self.refused(s), "the host route to be applied")
+        s.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, WANT)
+        while self.drop_one():
+            pass
+        self.assert_fragments(self.arrives(s, 1400))
+        self.assertEqual((self.srv.stat("too_big"), self.srv.stat("fragmented")), (1, 1))
+
+    def refused(self, s):
+        try:
+            s.sendto(bytes(1372), (Path.CLI, PORT))
+        except OSError as e:
+            return e.errno == errno.EMSGSIZE
+        return False
 
 
 class Segmented(OnDatagramPath):
@@ -322,6 +408,25 @@ class Forged(OnDatagramPath):
         self.forge(lab.datagram_quote(Path.SRV, known), 900)
         self.assertEqual(self.srv.route_mtu(known), 900)
         # What is proven is not limited.
+        self.path.set_mtu(MTU)
+        cli, srv = self.accepted()
+        exchange(srv, cli, 5000)
+        self.assertEqual(self.srv.route_mtu(Path.CLI), MTU)
+
+    def test_echo_reply(self):
+        """Anybody can have this host answer him: NDSS 2022."""
+        quote = bytearray(lab.datagram_quote(Path.SRV, Path.CLI, proto=socket.IPPROTO_ICMP))
+        quote[20] = 0
+        for mtu in (68, 1000):
+            self.forge(bytes(quote), mtu)
+        self.assertEqual((self.srv.count(), self.srv.stat("ignored_icmp")), (0, 2))
+        self.assert_no_exception()
+
+    def test_switched_off_by_sysctl(self):
+        self.srv.sysctl(ip_no_pmtu_disc=3)
+        self.forge(lab.datagram_quote(Path.SRV, Path.CLI))
+        self.assertEqual((self.srv.count(), self.srv.stat("passed_disabled")), (0, 1))
+        self.assert_no_exception()
         self.path.set_mtu(MTU)
         cli, srv = self.accepted()
         exchange(srv, cli, 5000)
