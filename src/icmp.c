@@ -112,12 +112,12 @@ static bool outer_acceptable(const struct sk_buff *skb)
 	return !ip_is_fragment(ip_hdr(skb));
 }
 
-/* RFC 1122 3.2.1.3: 0/8, 127/8, multicast, and 240/4 with the limited broadcast
- * are nobody's address on a wire.
+/* RFC 1122 3.2.1.3: 0/8 (all of it: ipv4_is_zeronet() is not), 127/8, multicast,
+ * and 240/4 with the limited broadcast are nobody's address on a wire.
  */
 static bool is_nobodys(__be32 addr)
 {
-	return ipv4_is_zeronet(addr) || ipv4_is_loopback(addr) ||
+	return !(addr & htonl(0xff000000)) || ipv4_is_loopback(addr) ||
 	       (addr & htonl(0xe0000000)) == htonl(0xe0000000);
 }
 
