@@ -28,6 +28,10 @@
  * a share of the table of its own that applies to datagrams only, and
  * src/report.c tells the socket the datagram came from, if there is one.
  *
+ * With mode=observe all messages reach the stock path: each room says what it
+ * would have done, and does nothing. What happens is told to the counters
+ * (src/stats.c) and to those who watch (src/trace.c), by the same names.
+ *
  * Locking
  *
  *   what                              written under            read under
@@ -72,7 +76,8 @@
  * Order: admin -> table->lock; socket -> table->lock -> all_lock; socket ->
  * clamp_lock. All spinlocks are taken with BH off. Nothing allocates with a
  * sleep under any of them but admin, so that the shrinker may run anywhere; it
- * takes table->lock alone.
+ * takes table->lock alone. Tracepoints fire under the spinlocks of the table and
+ * of sockets; they read what these guard, and take none.
  *
  * Lifetime
  *
@@ -159,15 +164,18 @@ static bool is_disabled(const struct net *net, const struct hostroute_msg *msg)
 	}
 }
 
-static unsigned int handle(struct hostroute_net *hn, struct sk_buff *skb)
+/* With @observe: as if, and the stock path acts. */
+static unsigned int handle(struct hostroute_net *hn, struct sk_buff *skb,
+			   bool observe)
 {
 	enum hostroute_outcome outcome;
+	struct hostroute_msg msg = {};
 	struct hostroute_path path;
-	struct hostroute_msg msg;
 	unsigned int verdict;
 
 	hostroute_stats_inc(hn->stats, HOSTROUTE_RECEIVED);
 	outcome = hostroute_icmp_parse(skb, &msg);
+	msg.observe = observe;
 	if (outcome == HOSTROUTE_CONTINUE) {
 		if (msg.bad_sum)
 			hostroute_stats_inc(hn->stats, HOSTROUTE_QUOTED_CHECKSUM);
@@ -177,6 +185,9 @@ static unsigned int handle(struct hostroute_net *hn, struct sk_buff *skb)
 	if (outcome == HOSTROUTE_CONTINUE)
 		outcome = hostroute_proof_act(hn, skb, &msg, &path);
 	hostroute_stats_inc(hn->stats, outcome);
+	hostroute_trace_message(hn, skb, &msg, outcome);
+	if (observe)
+		return NF_ACCEPT;
 
 	verdict = hostroute_stats_verdict(outcome);
 	if (verdict == NF_DROP)
@@ -189,14 +200,17 @@ static unsigned int input_hook(void *priv, struct sk_buff *skb,
 {
 	struct hostroute_net *hn = priv;
 	unsigned int verdict;
+	u32 mode;
 
-	if (!hostroute_icmp_is_frag_needed(skb) ||
-	    READ_ONCE(hn->mode) == HOSTROUTE_MODE_OFF)
+	if (!hostroute_icmp_is_frag_needed(skb))
+		return NF_ACCEPT;
+	mode = READ_ONCE(hn->mode);
+	if (mode == HOSTROUTE_MODE_OFF)
 		return NF_ACCEPT;
 
 	/* A packet that NFQUEUE held comes here in process context. */
 	local_bh_disable();
-	verdict = handle(hn, skb);
+	verdict = handle(hn, skb, mode == HOSTROUTE_MODE_OBSERVE);
 	local_bh_enable();
 	return verdict;
 }
@@ -310,6 +324,8 @@ enum hostroute_outcome hostroute_net_learn(struct hostroute_net *hn,
 	enum hostroute_outcome outcome;
 
 	outcome = hostroute_table_learn(&hn->table, claim);
+	if (claim->dry_run)
+		return outcome;
 	switch (outcome) {
 	case HOSTROUTE_LEARNED:
 	case HOSTROUTE_CONFIRMED:

@@ -50,6 +50,7 @@
 
 enum hostroute_mode {
 	HOSTROUTE_MODE_ENFORCE,
+	HOSTROUTE_MODE_OBSERVE,
 	HOSTROUTE_MODE_OFF,
 };
 
@@ -143,6 +144,9 @@ enum hostroute_outcome {
 	HOSTROUTE_CONTINUE = HOSTROUTE_OUTCOME_COUNT,
 };
 
+/* Room for a name, and its NUL. */
+#define HOSTROUTE_STATS_NAME_SIZE	32
+
 struct hostroute_stats {
 	unsigned long count[HOSTROUTE_OUTCOME_COUNT];
 };
@@ -170,11 +174,12 @@ unsigned int hostroute_stats_verdict(enum hostroute_outcome outcome);
  * @seq:	quoted sequence number, host order, if TCP
  * @mtu:	next-hop MTU in bytes as carried; 0 from routers older than RFC 1191
  * @quoted_len:	total length of the quoted packet, bytes; 0: local BIG TCP
- * @quoted_ihl:	length of the quoted IP header, bytes
+ * @quoted_ihl:	length of the quoted IP header, bytes; 0: it was not parsed
  * @tos:	TOS of the quoted packet
  * @ttl:	TTL of the quoted packet
  * @protocol:	of the quoted packet; if IPPROTO_ICMP, it is an Echo Request
  * @bad_sum:	the quoted header's checksum is wrong
+ * @observe:	only find out what would become of it (mode=observe)
  */
 struct hostroute_msg {
 	__be32 router;
@@ -190,6 +195,7 @@ struct hostroute_msg {
 	u8 ttl;
 	u8 protocol;
 	bool bad_sum;
+	bool observe;
 };
 
 bool hostroute_icmp_made_here(const struct sk_buff *skb);
@@ -225,6 +231,25 @@ enum hostroute_class {
 	HOSTROUTE_CLASS_LOCAL,		/* this host itself: a tunnel, xfrm */
 	HOSTROUTE_CLASS_PINNED,		/* the administrator */
 };
+
+/* Room for a name, and its NUL. */
+#define HOSTROUTE_CLASS_NAME_SIZE	12
+
+/* As it is shown: the state in the listing and in traces. */
+static inline const char *hostroute_class_name(enum hostroute_class class)
+{
+	switch (class) {
+	case HOSTROUTE_CLASS_UNPROVEN:
+		return "unproven";
+	case HOSTROUTE_CLASS_PROVEN:
+		return "learned";
+	case HOSTROUTE_CLASS_LOCAL:
+		return "local";
+	case HOSTROUTE_CLASS_PINNED:
+		return "pinned";
+	}
+	return "-";
+}
 
 /* Which class gives way to which; proven and local routes are equals. */
 enum hostroute_rank {
@@ -369,6 +394,7 @@ struct hostroute_table {
  * @router:	who said so
  * @ifindex:	where it came in
  * @class:	who vouches for it; not HOSTROUTE_CLASS_PINNED
+ * @dry_run:	only say what would become of it
  */
 struct hostroute_claim {
 	struct hostroute_key	key;
@@ -378,6 +404,7 @@ struct hostroute_claim {
 	__be32			router;
 	int			ifindex;
 	enum hostroute_class	class;
+	bool			dry_run;
 };
 
 /* Nanoseconds since boot: 64 bit, counts suspend, not stepped by the clock. */
@@ -493,6 +520,18 @@ void hostroute_report_raw(struct hostroute_net *hn, const struct sk_buff *skb,
 enum hostroute_outcome hostroute_report(struct hostroute_net *hn,
 					const struct sk_buff *skb,
 					const struct hostroute_msg *msg, u32 mtu);
+
+/* ---- trace: what happens, for those who watch ------------------------------ */
+
+void hostroute_trace_message(const struct hostroute_net *hn,
+			     const struct sk_buff *skb,
+			     const struct hostroute_msg *msg,
+			     enum hostroute_outcome outcome);
+void hostroute_trace_route(const struct hostroute_table *table,
+			   const struct hostroute *route,
+			   enum hostroute_outcome what, bool observed);
+void hostroute_trace_socket(const struct hostroute_net *hn, const struct sock *sk,
+			    enum hostroute_outcome what, u32 mtu);
 
 /* ---- proof: who can prove a message? -------------------------------------- */
 

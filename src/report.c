@@ -87,6 +87,8 @@ void hostroute_report_raw(struct hostroute_net *hn, const struct sk_buff *skb,
 	u32 hash = raw_hashfunc(hn->net, msg->protocol);
 	struct sock *sk;
 
+	if (msg->observe)
+		return;
 	sk_for_each_rcu(sk, &raw_v4_hashinfo.ht[hash])
 		if (raw_v4_match(hn->net, sk, msg->protocol, msg->daddr,
 				 msg->saddr, skb->dev->ifindex, inet_sdif(skb)))
@@ -144,7 +146,7 @@ static enum hostroute_outcome report_udp(struct hostroute_net *hn,
 	if (is_tunnels(hn, skb, msg, sk))
 		return HOSTROUTE_PASSED_ENCAP;
 	hostroute_report_raw(hn, skb, msg);
-	if (sk)
+	if (sk && !msg->observe)
 		tell_udp(hn, sk, skb, msg, mtu);
 	return HOSTROUTE_CONTINUE;
 }
@@ -165,6 +167,8 @@ static bool may_have_ping_sockets(const struct hostroute_net *hn)
  * @skb: the message, at LOCAL_IN; not changed
  * @msg: the message, parsed: of UDP or an Echo
  * @mtu: bytes; what the message claims, or is taken to mean
+ *
+ * Nobody is told of a message that is only observed: the stock path does it.
  *
  * Context: RCU, BH off.
  * Return: HOSTROUTE_CONTINUE, or PASSED_ENCAP or PASSED_PING if nothing was
