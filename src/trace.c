@@ -108,6 +108,7 @@ void hostroute_trace_message(const struct hostroute_net *hn,
 	case HOSTROUTE_LOWERED:
 	case HOSTROUTE_REFRESHED:
 	case HOSTROUTE_CONFIRMED:
+	case HOSTROUTE_RECORDED:
 		break;
 	default:
 		if (!trace_ignored_enabled())
