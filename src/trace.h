@@ -3,7 +3,8 @@
  * Tracepoints, /sys/kernel/tracing/events/pmtu_hostroute/. Their names, and the
  * reasons they give, are those of the counters under stats/. Fields are numbers,
  * in host order, and text. Addresses are text, too: of 4 bytes "perf trace" shows
- * where it keeps them, and tracefs cannot filter by them.
+ * where it keeps them, and tracefs cannot filter by them. (It takes what has "addr"
+ * in its name for a pointer, too.)
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM pmtu_hostroute
@@ -38,8 +39,8 @@ DECLARE_EVENT_CLASS(hostroute_message,
 		    TP_STRUCT__entry(__field(unsigned int, netns)
 				     __array(char, dev, IFNAMSIZ)
 				     __array(char, router, HOSTROUTE_ADDRESS_SIZE)
-				     __array(char, saddr, HOSTROUTE_ADDRESS_SIZE)
-				     __array(char, daddr, HOSTROUTE_ADDRESS_SIZE)
+				     __array(char, source, HOSTROUTE_ADDRESS_SIZE)
+				     __array(char, destination, HOSTROUTE_ADDRESS_SIZE)
 				     __field(__u8, protocol)
 				     __field(__u16, sport)
 				     __field(__u16, dport)
@@ -51,8 +52,8 @@ DECLARE_EVENT_CLASS(hostroute_message,
 		    TP_fast_assign(__entry->netns = hn->table.owner;
 				   strscpy(__entry->dev, skb->dev->name, IFNAMSIZ);
 				   HOSTROUTE_ADDRESS(__entry->router, msg->router);
-				   HOSTROUTE_ADDRESS(__entry->saddr, msg->saddr);
-				   HOSTROUTE_ADDRESS(__entry->daddr, msg->daddr);
+				   HOSTROUTE_ADDRESS(__entry->source, msg->saddr);
+				   HOSTROUTE_ADDRESS(__entry->destination, msg->daddr);
 				   __entry->protocol = msg->protocol;
 				   __entry->sport = ntohs(msg->sport);
 				   __entry->dport = ntohs(msg->dport);
@@ -62,9 +63,9 @@ DECLARE_EVENT_CLASS(hostroute_message,
 				   __entry->observed = msg->observe;
 				   strscpy(__entry->reason, hostroute_stats_name(reason),
 					   HOSTROUTE_STATS_NAME_SIZE);),
-		    TP_printk("netns=%u dev=%s router=%s saddr=%s daddr=%s protocol=%u sport=%u dport=%u seq=%u len=%u mtu=%u observed=%u reason=%s",
-			      __entry->netns, __entry->dev, __entry->router, __entry->saddr,
-			      __entry->daddr, __entry->protocol, __entry->sport,
+		    TP_printk("netns=%u dev=%s router=%s source=%s destination=%s protocol=%u sport=%u dport=%u seq=%u len=%u mtu=%u observed=%u reason=%s",
+			      __entry->netns, __entry->dev, __entry->router, __entry->source,
+			      __entry->destination, __entry->protocol, __entry->sport,
 			      __entry->dport, __entry->seq, __entry->len, __entry->mtu,
 			      __entry->observed, __entry->reason));
 
@@ -85,7 +86,7 @@ DECLARE_EVENT_CLASS(hostroute_route,
 			     const struct hostroute *route, bool observed),
 		    TP_ARGS(table, route, observed),
 		    TP_STRUCT__entry(__field(unsigned int, netns)
-				     __array(char, daddr, HOSTROUTE_ADDRESS_SIZE)
+				     __array(char, destination, HOSTROUTE_ADDRESS_SIZE)
 				     __field(int, vrf)
 				     __array(char, state, HOSTROUTE_CLASS_NAME_SIZE)
 				     __field(__u32, mtu)
@@ -94,7 +95,7 @@ DECLARE_EVENT_CLASS(hostroute_route,
 				     __field(int, ifindex)
 				     __field(__u8, observed)),
 		    TP_fast_assign(__entry->netns = table->owner;
-				   HOSTROUTE_ADDRESS(__entry->daddr, route->key.daddr);
+				   HOSTROUTE_ADDRESS(__entry->destination, route->key.daddr);
 				   __entry->vrf = route->key.l3mdev;
 				   strscpy(__entry->state, hostroute_class_name(route->class),
 					   HOSTROUTE_CLASS_NAME_SIZE);
@@ -103,8 +104,8 @@ DECLARE_EVENT_CLASS(hostroute_route,
 				   HOSTROUTE_ADDRESS(__entry->router, route->router);
 				   __entry->ifindex = route->ifindex;
 				   __entry->observed = observed;),
-		    TP_printk("netns=%u daddr=%s vrf=%d state=%s mtu=%u previous_mtu=%u router=%s ifindex=%d observed=%u",
-			      __entry->netns, __entry->daddr, __entry->vrf, __entry->state,
+		    TP_printk("netns=%u destination=%s vrf=%d state=%s mtu=%u previous_mtu=%u router=%s ifindex=%d observed=%u",
+			      __entry->netns, __entry->destination, __entry->vrf, __entry->state,
 			      __entry->mtu, __entry->previous_mtu, __entry->router,
 			      __entry->ifindex, __entry->observed));
 
@@ -137,21 +138,21 @@ DECLARE_EVENT_CLASS(hostroute_socket,
 		    TP_PROTO(const struct hostroute_net *hn, const struct sock *sk, u32 mtu),
 		    TP_ARGS(hn, sk, mtu),
 		    TP_STRUCT__entry(__field(unsigned int, netns)
-				     __array(char, saddr, HOSTROUTE_ADDRESS_SIZE)
-				     __array(char, daddr, HOSTROUTE_ADDRESS_SIZE)
+				     __array(char, source, HOSTROUTE_ADDRESS_SIZE)
+				     __array(char, destination, HOSTROUTE_ADDRESS_SIZE)
 				     __field(__u16, sport)
 				     __field(__u16, dport)
 				     __field(__u32, mtu)
 				     __field(__u32, previous_mtu)),
 		    TP_fast_assign(__entry->netns = hn->table.owner;
-				   HOSTROUTE_ADDRESS(__entry->saddr, inet_sk(sk)->inet_saddr);
-				   HOSTROUTE_ADDRESS(__entry->daddr, inet_sk(sk)->inet_daddr);
+				   HOSTROUTE_ADDRESS(__entry->source, inet_sk(sk)->inet_saddr);
+				   HOSTROUTE_ADDRESS(__entry->destination, inet_sk(sk)->inet_daddr);
 				   __entry->sport = ntohs(inet_sk(sk)->inet_sport);
 				   __entry->dport = ntohs(inet_sk(sk)->inet_dport);
 				   __entry->mtu = mtu;
 				   __entry->previous_mtu = inet_csk(sk)->icsk_pmtu_cookie;),
-		    TP_printk("netns=%u saddr=%s daddr=%s sport=%u dport=%u mtu=%u previous_mtu=%u",
-			      __entry->netns, __entry->saddr, __entry->daddr, __entry->sport,
+		    TP_printk("netns=%u source=%s destination=%s sport=%u dport=%u mtu=%u previous_mtu=%u",
+			      __entry->netns, __entry->source, __entry->destination, __entry->sport,
 			      __entry->dport, __entry->mtu, __entry->previous_mtu));
 
 #define HOSTROUTE_SOCKET_EVENT(name)					\

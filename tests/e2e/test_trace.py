@@ -93,7 +93,7 @@ class Ignored(Traced):
     def fields(self, frame, mtu=400, **change):
         """What is to be seen of a message that quotes this segment."""
         return {"event": "ignored", "netns": self.netns, "dev": "eth0",
-                "router": Path.RTR_SRV, "saddr": Path.SRV, "daddr": Path.CLI, "protocol": "6",
+                "router": Path.RTR_SRV, "source": Path.SRV, "destination": Path.CLI, "protocol": "6",
                 "sport": str(frame.sport), "dport": str(frame.dport), "seq": str(frame.seq),
                 "len": str(frame.length), "mtu": str(mtu), "observed": "0"} | change
 
@@ -101,7 +101,7 @@ class Ignored(Traced):
         """The same where nothing is quoted."""
         unknown = dict.fromkeys(("protocol", "sport", "dport", "seq", "len"), "0")
         return {"event": "ignored", "netns": self.netns, "dev": "eth0",
-                "router": Path.RTR_SRV, "saddr": "0.0.0.0", "daddr": "0.0.0.0",
+                "router": Path.RTR_SRV, "source": "0.0.0.0", "destination": "0.0.0.0",
                 "mtu": str(mtu), "observed": "0"} | unknown
 
     def test_by_the_parser(self):
@@ -121,7 +121,7 @@ class Ignored(Traced):
             ("ignored_df", told(quote(_6=0)), self.fields(frame)),
             ("ignored_fits", self.message(frame, mtu=1000), self.fields(frame, 1000)),
             ("ignored_mtu", self.message(frame, mtu=67), self.fields(frame, 67)),
-            ("ignored_outer", told(quote(_15=249)), self.fields(frame, saddr="10.102.1.249")),
+            ("ignored_outer", told(quote(_15=249)), self.fields(frame, source="10.102.1.249")),
             # An IHL of 4: nobody knows where the transport begins.
             ("ignored_quote", told(quote(_0=0x44)), self.fields(frame, **no_ports)),
             ("ignored_fragment", told(quote(_6=0x40, _7=1)), self.fields(frame, **no_ports)),
@@ -209,15 +209,15 @@ class Format(Traced):
 
 class Routes(Traced):
     def route(self, event, mtu, previous, **change):
-        return {"event": event, "netns": self.netns, "daddr": Path.CLI, "vrf": "0",
+        return {"event": event, "netns": self.netns, "destination": Path.CLI, "vrf": "0",
                 "state": "learned", "mtu": str(mtu), "previous_mtu": str(previous),
                 "router": Path.RTR_SRV, "ifindex": self.srv.device("eth0", "ifindex"),
                 "observed": "0"} | change
 
     def test_by_messages_and_time(self):
         _, srv, frame, injector = self.in_flight()
-        socket_event = {"event": "clamped", "netns": self.netns, "saddr": Path.SRV,
-                        "daddr": Path.CLI, "sport": str(frame.sport),
+        socket_event = {"event": "clamped", "netns": self.netns, "source": Path.SRV,
+                        "destination": Path.CLI, "sport": str(frame.sport),
                         "dport": str(frame.dport), "mtu": "400", "previous_mtu": "1500"}
         self.srv.set("expire", 3600)
         injector.send(self.message(frame))
@@ -236,7 +236,7 @@ class Routes(Traced):
         self.assertEqual(self.trace.wait("learned", {"state": "unproven"}),
                          self.route("learned", 600, 1500, state="unproven"))
         injector.send(self.message(frame))
-        self.trace.wait("confirmed", {"daddr": Path.CLI, "mtu": "400", "state": "learned",
+        self.trace.wait("confirmed", {"destination": Path.CLI, "mtu": "400", "state": "learned",
                                       "router": Path.RTR_SRV, "observed": "0"})
 
     def test_by_the_administrator(self):
@@ -255,7 +255,7 @@ class Routes(Traced):
         self.trace.wait("flushed", {"vrf": red, "mtu": "1200"})
         self.learn(320)
         self.srv.set("max_routes", 0)
-        self.trace.wait("evicted", {"daddr": Path.CLI, "mtu": "320", "state": "learned"})
+        self.trace.wait("evicted", {"destination": Path.CLI, "mtu": "320", "state": "learned"})
 
     def test_restored_and_owned(self):
         self.srv.set("add", f"{Path.CLI} 1400")
@@ -264,7 +264,7 @@ class Routes(Traced):
         exchange(srv, cli, 100000)
         self.trace.wait("lowered", {"mtu": "320", "previous_mtu": "1400", "state": "pinned"})
         # Over veth the message arrives inside the sender's own system call.
-        self.trace.wait("clamp_deferred", {"daddr": Path.CLI, "sport": "3389", "mtu": "0"})
+        self.trace.wait("clamp_deferred", {"destination": Path.CLI, "sport": "3389", "mtu": "0"})
         self.srv.set("expire", 1)
         self.trace.wait("restored", {"mtu": "1400", "previous_mtu": "320", "state": "pinned"})
 
@@ -301,7 +301,7 @@ class Observe(Traced):
         events = self.trace.of("learned")
         self.assertEqual(len(events), learned)
         self.assertEqual(events[0] | {"ifindex": ""}, {
-            "event": "learned", "netns": self.netns, "daddr": Path.CLI, "vrf": "0",
+            "event": "learned", "netns": self.netns, "destination": Path.CLI, "vrf": "0",
             "state": "learned", "mtu": str(MTU), "previous_mtu": "1500",
             "router": Path.RTR_SRV, "ifindex": "", "observed": "1"})
         self.assertEqual((self.srv.count(), self.srv.listing()), (0, []))
@@ -401,10 +401,11 @@ class Tools(Traced):
         return said
 
     def assert_shown(self, text):
-        for word in (f"netns={self.netns}", "dev=eth0", f"router={Path.RTR_SRV}",
-                     f"daddr={Path.CLI}", "protocol=6", f"sport={self.sport}",
-                     f"dport={self.dport}", "mtu=400", "reason=ignored_df"):
-            self.assertRegex(text, f"ignored.*{re.escape(word)}\\b")
+        """As name=value, or as perf trace has it: name: value, name: "value"."""
+        for name, value in (("netns", self.netns), ("dev", "eth0"), ("router", Path.RTR_SRV),
+                            ("destination", Path.CLI), ("protocol", 6), ("sport", self.sport),
+                            ("dport", self.dport), ("mtu", 400), ("reason", "ignored_df")):
+            self.assertRegex(text, f'ignored.*\\b{name}(=|: "?){re.escape(str(value))}\\b')
 
     def test_perf_record(self):
         self.watch("perf", "record", "-q", "-a", "-e", f"{SYSTEM}:*", "-o", "/run/perf.data",
@@ -424,8 +425,8 @@ class Tools(Traced):
         said = self.watch(
             "bpftrace", "-e", f"""BEGIN {{ printf("ready\\n"); }}
             tracepoint:{SYSTEM}:ignored {{
-                printf("ignored netns=%u dev=%s router=%s daddr=%s protocol=%d sport=%d dport=%d mtu=%d reason=%s \\n",
-                       args->netns, args->dev, args->router, args->daddr,
+                printf("ignored netns=%u dev=%s router=%s destination=%s protocol=%d sport=%d dport=%d mtu=%d reason=%s \\n",
+                       args->netns, args->dev, args->router, args->destination,
                        args->protocol, args->sport, args->dport, args->mtu,
                        args->reason);
                 exit(); }}""", ready="ready")
