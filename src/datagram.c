@@ -150,7 +150,7 @@ static unsigned int under(struct hostroute_net *hn, struct hostroute *route,
 		return NF_ACCEPT;
 	}
 	/* IP would refuse it as well, and tell this host so by way of lo. */
-	if (as_it_is ? ip_hdr(skb)->frag_off & htons(IP_DF) :
+	if (as_it_is ? !!(ip_hdr(skb)->frag_off & htons(IP_DF)) :
 		       pmtudisc == IP_PMTUDISC_DO || skb_is_gso(skb))
 		return refuse(hn, sk, skb, mtu);
 	clear_df(hn, skb);
