@@ -110,23 +110,30 @@ static unsigned int refuse(struct hostroute_net *hn, struct sock *sk,
 	return NF_DROP_ERR(-EMSGSIZE);
 }
 
-/* What was sent to its peer on its own route, a connected socket sends by the
- * clone from now on, and IP_MTU tells.
+/*
+ * The clone that the packet should leave by, with a reference, or NULL if it
+ * has a route of ours. What was sent to its peer on its own route, a connected
+ * socket sends by the clone from now on: IP_MTU tells, and what is too big is
+ * refused while it is being made.
  */
-static void enter(struct hostroute_net *hn, struct hostroute *route,
-		  struct sock *sk, struct sk_buff *skb)
+static struct dst_entry *adopt(struct hostroute_net *hn, struct hostroute *route,
+			       struct sock *sk, const struct sk_buff *skb)
 {
 	struct dst_entry *dst = skb_dst(skb);
-	struct dst_entry *clone = hostroute_route_get(&hn->table, route, dst);
+	struct dst_entry *clone;
 
-	if (!clone)
-		return;
-	if (sk->sk_type == SOCK_DGRAM) {
+	if (hostroute_route_of(dst))
+		return NULL;
+	if (hostroute_route_is_own(dst)) {
+		hostroute_route_lower_own(dst, READ_ONCE(route->mtu));
+		return NULL;
+	}
+	clone = hostroute_route_get(&hn->table, route, dst);
+	if (clone && sk->sk_type == SOCK_DGRAM) {
 		dst_hold(clone);
 		hostroute_route_swap(sk, ip_hdr(skb)->daddr, dst, clone);
 	}
-	skb_dst_drop(skb);
-	skb_dst_set(skb, clone);
+	return clone;
 }
 
 /* The path may carry less than an unproven route may say. */
@@ -142,6 +149,7 @@ static unsigned int under(struct hostroute_net *hn, struct hostroute *route,
 	u8 pmtudisc = READ_ONCE(inet_sk(sk)->pmtudisc);
 	bool as_it_is = hostroute_compat_hdrincl(sk);
 	u32 mtu = READ_ONCE(route->mtu);
+	struct dst_entry *clone;
 
 	hostroute_mark_used(route);
 	if (wire_len(skb) <= mtu) {
@@ -149,16 +157,19 @@ static unsigned int under(struct hostroute_net *hn, struct hostroute *route,
 			clear_df(hn, skb);
 		return NF_ACCEPT;
 	}
+	clone = adopt(hn, route, sk, skb);
 	/* IP would refuse it as well, and tell this host so by way of lo. */
 	if (as_it_is ? !!(ip_hdr(skb)->frag_off & htons(IP_DF)) :
-		       pmtudisc == IP_PMTUDISC_DO || skb_is_gso(skb))
+		       pmtudisc == IP_PMTUDISC_DO || skb_is_gso(skb)) {
+		dst_release(clone);
 		return refuse(hn, sk, skb, mtu);
+	}
 	clear_df(hn, skb);
 	hostroute_stats_inc(hn->stats, HOSTROUTE_FRAGMENTED);
-	if (hostroute_route_is_own(skb_dst(skb)))
-		hostroute_route_lower_own(skb_dst(skb), mtu);
-	else if (!hostroute_route_of(skb_dst(skb)))
-		enter(hn, route, sk, skb);
+	if (clone) {
+		skb_dst_drop(skb);
+		skb_dst_set(skb, clone);
+	}
 	return NF_ACCEPT;
 }
 

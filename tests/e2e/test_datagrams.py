@@ -304,6 +304,8 @@ class Unconnected(OnDatagramPath):
         with self.assertRaises(OSError) as caught:
             s.send(bytes(1372))
         self.assertEqual(caught.exception.errno, errno.EMSGSIZE)
+        # From now on it knows.
+        self.assertEqual(s.getsockopt(socket.IPPROTO_IP, IP_MTU), MTU)
 
 
 class InAVrf(OnDatagramPath):
