@@ -136,6 +136,19 @@ class Connected(OnDatagramPath):
         self.assertEqual(len(self.sink.recv(2000)), 1372)
         self.assert_fragments([f for f in self.path.wire.frames[since:] if f.src == Path.SRV])
 
+    def test_only_observed(self):
+        """The stock path tells the socket, and it alone."""
+        self.srv.set("mode", "observe")
+        s = self.datagrams(recverr=True)
+        self.tell(s, to=None)
+        self.assertEqual(self.queued_error(s)[0], (errno.EMSGSIZE, 2, 3, 4, MTU, Path.RTR_SRV))
+        with self.assertRaises(BlockingIOError):
+            s.setblocking(False)
+            s.recvmsg(2000, 512, MSG_ERRQUEUE)
+        self.assertEqual((self.srv.count(), self.srv.stat("recorded")), (0, 1))
+        self.assertEqual((self.srv.stat("reported"), self.srv.stat("own_route")), (0, 0))
+        self.assertIn("mtu", self.srv.run("ip", "route", "get", Path.CLI))
+
     def test_what_it_knows_is_its_own(self):
         """Without the unproven share nobody else learns of it."""
         self.srv.set("unproven", "ignore")
@@ -423,6 +436,33 @@ class Forged(OnDatagramPath):
             self.forge(bytes(quote), mtu)
         self.assertEqual((self.srv.count(), self.srv.stat("ignored_icmp")), (0, 2))
         self.assert_no_exception()
+
+    def test_traced(self):
+        """What becomes of each message can be watched."""
+        tracing = "/sys/kernel/tracing"
+        lab.run("mount", "-t", "tracefs", "nodev", tracing, check=False)
+
+        def put(name, value):
+            with open(f"{tracing}/{name}", "w", encoding="ascii") as f:
+                f.write(value)
+
+        put("events/pmtu_hostroute/enable", "1")
+        self.addCleanup(put, "events/pmtu_hostroute/enable", "0")
+        put("trace", "")
+        quote = bytearray(lab.datagram_quote(Path.SRV, Path.CLI, proto=socket.IPPROTO_ICMP))
+        quote[20] = 0
+        self.forge(bytes(quote))
+        self.forge(lab.datagram_quote(Path.SRV, Path.CLI))
+        self.srv.set("del", Path.CLI)
+        with open(f"{tracing}/trace", encoding="ascii") as f:
+            lines = [line.split(": ", 1)[1] for line in f if not line.startswith("#")]
+        self.assertEqual([line.split(":")[0] for line in lines], ["ignored", "learned", "deleted"])
+        for field in (f"router={Path.RTR_SRV} ", f"destination={Path.CLI} ", "dev=eth0 ",
+                      "protocol=1 ", f"mtu={MTU} ", "reason=ignored_icmp"):
+            self.assertIn(field, lines[0])
+        for field in (f"destination={Path.CLI} ", "state=unproven ", f"mtu={MTU} ",
+                      "previous_mtu=1500 "):
+            self.assertIn(field, lines[1])
 
     def test_switched_off_by_sysctl(self):
         self.srv.sysctl(ip_no_pmtu_disc=3)
