@@ -265,13 +265,6 @@ class Routes(OnWire):
             self.assert_recorded(dst, 1200, message(dst))
         self.assert_all_refused([("blackhole", message("203.0.113.9"), "passed_route")],
                                 ["203.0.113.9"])
-        # An address of the other VRF is nobody's here: it is not even received.
-        received = self.srv.stat("received")
-        self.inject(message(FAR, src="198.51.100.1"))
-        inject(message(FAR, src=SRV))
-        self.assert_outcome(message(GATEWAY), "ignored_on_link")
-        self.assertEqual(self.srv.stat("received"), received + 1)
-
 
     def test_this_host_tells_itself_in_a_vrf(self):
         """The VRF's device takes the place of lo."""
