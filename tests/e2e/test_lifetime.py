@@ -173,11 +173,9 @@ class GoingAway(unittest.TestCase):
             try:
                 traffic.check()
                 self.assertEqual(path.srv.count(), 1)
-                begun = time.monotonic()
+                # With a reference left it would never end, and the console say
+                # "waiting for eth0 to become free", which fails the run.
                 path.srv.ip("link del eth0")
-                # It would print "waiting for eth0 to become free" after 10 s,
-                # and never end.
-                self.assertLess(time.monotonic() - begun, 9)
                 self.assertEqual(path.srv.count(), 1, "the destination is forgotten")
             finally:
                 traffic.close()
@@ -197,9 +195,7 @@ class GoingAway(unittest.TestCase):
             self.assertGreaterEqual(int(path.srv.listing()[0]["sockets"]), 1)
             rmmod()
             try:
-                begun = time.monotonic()
                 path.srv.ip("link del eth0")
-                self.assertLess(time.monotonic() - begun, 9)
             finally:
                 insmod()
 
