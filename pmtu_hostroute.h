@@ -407,6 +407,7 @@ void hostroute_put(struct hostroute *route);
 
 int hostroute_route_init(void);
 void hostroute_route_exit(void);
+bool hostroute_route_plain(const struct dst_entry *dst);
 bool hostroute_route_clonable(const struct dst_entry *dst);
 struct hostroute *hostroute_route_of(const struct dst_entry *dst);
 u32 hostroute_route_estimate(const struct dst_entry *dst);

@@ -164,7 +164,10 @@ static u32 path_estimate(struct net *net, const struct hostroute_msg *msg,
 
 	if (IS_ERR(rt))
 		return 0;
-	if (hostroute_route_clonable(&rt->dst))
+	/* The stock path, making an exception of another message, may have
+	 * marked the route stale meanwhile. It still tells.
+	 */
+	if (hostroute_route_plain(&rt->dst))
 		mtu = dst_metric_raw(&rt->dst, RTAX_MTU) ?: rt->dst.dev->mtu;
 	ip_rt_put(rt);
 	return mtu;

@@ -166,18 +166,17 @@ static void clone_update_pmtu(struct dst_entry *dst, struct sock *sk,
 }
 
 /**
- * hostroute_route_clonable - can packets on this route be put under a host route?
+ * hostroute_route_plain - is this of a kind that host routes are for?
  * @dst: any dst_entry; under RCU or with a reference
  *
  * Plain unicast IPv4 routes through a device only: no xfrm, no lightweight
- * tunnel, no "mtu lock", nothing of somebody else's making.
+ * tunnel, no "mtu lock", nothing of somebody else's making. It may be stale.
  */
-bool hostroute_route_clonable(const struct dst_entry *dst)
+bool hostroute_route_plain(const struct dst_entry *dst)
 {
 	const struct rtable *rt = container_of(dst, struct rtable, dst);
 
-	if (READ_ONCE(dst->ops) != stock_ops ||
-	    dst->obsolete != DST_OBSOLETE_FORCE_CHK || dst->error)
+	if (READ_ONCE(dst->ops) != stock_ops || dst->error)
 		return false;
 #ifdef CONFIG_XFRM
 	if (dst->xfrm)
@@ -191,6 +190,16 @@ bool hostroute_route_clonable(const struct dst_entry *dst)
 	if (dst_metric_locked(dst, RTAX_MTU))
 		return false;
 	return !(dst->dev->flags & IFF_LOOPBACK) && !netif_is_l3_master(dst->dev);
+}
+
+/**
+ * hostroute_route_clonable - can packets on this route be put under a host route?
+ * @dst: any dst_entry; under RCU or with a reference
+ */
+bool hostroute_route_clonable(const struct dst_entry *dst)
+{
+	return dst->obsolete == DST_OBSOLETE_FORCE_CHK &&
+	       hostroute_route_plain(dst);
 }
 
 /**
