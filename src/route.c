@@ -188,7 +188,7 @@ static void clone_update_pmtu(struct dst_entry *dst, struct sock *sk,
  * @dst: any dst_entry; under RCU or with a reference
  *
  * Plain unicast IPv4 routes through a device only: no xfrm, no lightweight
- * tunnel, no "mtu lock", nothing of somebody else's making.
+ * tunnel, no "mtu lock", nothing of somebody else's making. It may be stale.
  */
 bool hostroute_route_plain(const struct dst_entry *dst)
 {
