@@ -3,7 +3,6 @@
 and real messages are obeyed meanwhile."""
 
 import contextlib
-import itertools
 import os
 import signal
 import time
@@ -50,15 +49,9 @@ class Flood(unittest.TestCase):
         self.net = Net(self.mode)
         self.stack.callback(self.net.close)
         self.vic = self.net.vic
-        self.devices = itertools.count()
 
     def note(self, text):
         print(f"note flood.{self._testMethodName}: {text}", flush=True)
-
-    def forger(self, quote):
-        forger = lab.Forger(self.vic, quote, dev=f"tun{next(self.devices)}", plug=False)
-        self.stack.callback(os.close, forger.fd)
-        return forger
 
     def flows(self, count, mtu):
         """Connections, and what their real router has to say."""
@@ -78,18 +71,19 @@ class Flood(unittest.TestCase):
         return sum(f.dst in learned for f in flows)
 
     def told_again(self, flows):
-        """How often their router has to say it again."""
+        """How often their router has to say it again, to new connections."""
         self.net.wire.clear()
-        for flow in flows:
-            flow.send(2000)
-            flow.settle()
+        for known in flows:
+            with contextlib.closing(Flow(self.net, known.dst)) as flow:
+                flow.send(2000)
+                flow.settle()
         return sum(f.frag_needed for f in self.net.wire.frames)
 
     def overrun(self, kind):
         """40,000 destinations of one kind; what is known of 50 genuine ones."""
         flows = self.flows(GENUINE, 1000)
         self.assertEqual(self.known(flows), GENUINE)
-        forger = self.forger(KINDS[kind])
+        forger = self.net.forger(KINDS[kind])
         begun = time.monotonic()
         for n in range(FORGED):
             forger.send(n)
@@ -113,28 +107,32 @@ class Flood(unittest.TestCase):
 
     @contextlib.contextmanager
     def flood(self):
-        """Another process sends messages of every kind until the end."""
-        forgers = [self.forger(quote) for quote in KINDS.values()]
+        """A process on each CPU sends messages of every kind until the end."""
+        forgers = [self.net.forger(quote) for quote in KINDS.values()]
         packets = [(f.fd, bytes(f.packet(n))) for n in range(10000) for f in forgers]
-        pid = os.fork()
-        if not pid:
-            with contextlib.suppress(OSError):
-                os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-            write = os.write
-            while True:
-                for fd, packet in packets:
-                    write(fd, packet)
+        children = []
         try:
+            for cpu in os.sched_getaffinity(0):
+                pid = os.fork()
+                if not pid:
+                    os.sched_setaffinity(0, {cpu})
+                    self.send_for_ever(packets)
+                children.append(pid)
             yield
         finally:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+            for pid in children:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+
+    @staticmethod
+    def send_for_ever(packets):
+        write = os.write
+        while True:
+            for fd, packet in packets:
+                write(fd, packet)
 
     def test_real_messages_are_obeyed(self):
         self.net.vic.ip(f"route replace default via {attack.G} rto_min 5s")
-        cpus = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, {min(cpus)})
-        self.stack.callback(os.sched_setaffinity, 0, cpus)
         slowest, mtu = 0, 1400
         with self.flood():
             received = lambda: self.vic.stat("received")
