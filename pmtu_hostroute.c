@@ -8,14 +8,16 @@
  * keeps it as a host route: one entry for each destination, in a table of its
  * network namespace that has a maximum, can be listed and is counted exactly.
  * It takes over reception of ICMP "fragmentation needed" (RFC 792 type 3 code
- * 4, RFC 1191) for TCP:
+ * 4, RFC 1191) for TCP, UDP and Echoes:
  *
- *   LOCAL_IN   src/icmp.c parses the message and checks what is public,
+ *   LOCAL_IN   src/icmp.c parses the message and checks what it says by itself,
+ *              src/facts.c what is public of this host: addresses and routes,
  *              src/proof.c looks for the connection it quotes,
  *              src/table.c learns or lowers the destination's host route,
  *              src/socket.c puts the connection's socket under it.
  *   LOCAL_OUT  src/output.c puts packets, and sockets, to a known destination
  *              under its host route; src/route.c makes the dst_entry for that.
+ *              src/datagram.c does it for what is not TCP.
  *   sysfs      the administrator pins host routes, and takes them out.
  *   clock      the sweep takes out what has expired.
  *   memory     the shrinker gives routes back that can be learned again.
@@ -23,8 +25,12 @@
  * A message that was acted on or refused does not reach the stock path; one
  * about another protocol, or that cannot be acted on, does, untouched. What a
  * datagram's or an Echo's quote claims nothing can prove: it goes on record in
- * a share of the table of its own, applies to no connection, and the stock
- * path acts on it.
+ * a share of the table of its own that applies to datagrams only, and
+ * src/report.c tells the socket the datagram came from, if there is one.
+ *
+ * With mode=observe all messages reach the stock path: each room says what it
+ * would have done, and does nothing. What happens is told to the counters
+ * (src/stats.c) and to those who watch (src/trace.c), by the same names.
  *
  * Locking
  *
@@ -38,7 +44,8 @@
  *   hostroute: clones, clone_count    table->lock              RCU
  *   table: hash, ids                  table->lock              RCU
  *   table: count, pool[].count,       table->lock              READ_ONCE()
- *     smallest_mtu, in_vrfs
+ *     smallest_mtu, smallest_any,
+ *     in_vrfs
  *   table: limits.max_routes,         admin and table->lock    READ_ONCE()
  *     limits.max_unproven
  *   table: unproven_follows           admin (mutex)            admin
@@ -53,25 +60,32 @@
  *   clone: its dst->ops               before it is published;  nothing
  *                                     all_lock when disowned
  *   clone: RTAX_MTU, obsolete         table->lock, all_lock    nothing (one word)
+ *   clone: own                        once when made           nothing
+ *   clone: rt_pmtu, expires           all_lock                 nothing (one word)
+ *   hostroute_net: budget, budget_at  budget_lock              budget_lock
  *   hostroute_net: clamps, count,     clamp_lock               clamp_lock
  *     list
  *   hostroute_net: output_on, dying   output_lock (mutex)      READ_ONCE()
- *   hostroute_net: mode, sweep_at     nothing (one word)       READ_ONCE()
+ *   hostroute_net: mode, unproven,    nothing (one word)       READ_ONCE()
+ *     unproven_rate, sweep_at
  *   list of namespaces                all_nets_lock            RCU
  *   vrfs_followed                     RTNL                     RTNL
- *   sk->sk_dst_cache                  who owns the socket      RCU
+ *   sk->sk_dst_cache of TCP           who owns the socket      RCU
+ *   sk->sk_dst_cache of UDP           nothing (cmpxchg)        RCU
  *
  * Order: admin -> table->lock; socket -> table->lock -> all_lock; socket ->
  * clamp_lock. All spinlocks are taken with BH off. Nothing allocates with a
  * sleep under any of them but admin, so that the shrinker may run anywhere; it
- * takes table->lock alone.
+ * takes table->lock alone. Tracepoints fire under the spinlocks of the table and
+ * of sockets; they read what these guard, and take none.
  *
  * Lifetime
  *
  *   hostroute: a reference of the table's while linked, one of each clone's;
  *     freed by RCU after the last.
  *   clone: a reference of the set's, dropped a grace period after it left the
- *     set; one of each socket and packet; freed with its dst_entry.
+ *     set; one of each socket and packet; freed with its dst_entry. A
+ *     socket's own is in no set.
  *   waiting clamp: holds its socket; dropped when its namespace goes (a user's
  *     socket keeps its namespace, so that there is none then).
  *   device going: clones of it are moved to the blackhole device.
@@ -135,17 +149,45 @@ static void count_mib(struct net *net, enum hostroute_outcome outcome)
 	}
 }
 
-static unsigned int handle(struct hostroute_net *hn, struct sk_buff *skb)
+/* The administrator has these messages ignored (net.ipv4.ip_no_pmtu_disc): all,
+ * or those that no connection proves. The stock path does that.
+ */
+static bool is_disabled(const struct net *net, const struct hostroute_msg *msg)
+{
+	switch (READ_ONCE(net->ipv4.sysctl_ip_no_pmtu_disc)) {
+	case 2:
+		return true;
+	case 3:
+		return msg->protocol != IPPROTO_TCP;
+	default:
+		return false;
+	}
+}
+
+/* With @observe: as if, and the stock path acts. */
+static unsigned int handle(struct hostroute_net *hn, struct sk_buff *skb,
+			   bool observe)
 {
 	enum hostroute_outcome outcome;
-	struct hostroute_msg msg;
+	struct hostroute_msg msg = {};
+	struct hostroute_path path;
 	unsigned int verdict;
 
 	hostroute_stats_inc(hn->stats, HOSTROUTE_RECEIVED);
 	outcome = hostroute_icmp_parse(skb, &msg);
+	msg.observe = observe;
+	if (outcome == HOSTROUTE_CONTINUE) {
+		if (msg.bad_sum)
+			hostroute_stats_inc(hn->stats, HOSTROUTE_QUOTED_CHECKSUM);
+		outcome = is_disabled(hn->net, &msg) ? HOSTROUTE_PASSED_DISABLED :
+			  hostroute_facts_check(hn->net, skb, &msg, &path);
+	}
 	if (outcome == HOSTROUTE_CONTINUE)
-		outcome = hostroute_proof_act(hn, skb, &msg);
+		outcome = hostroute_proof_act(hn, skb, &msg, &path);
 	hostroute_stats_inc(hn->stats, outcome);
+	hostroute_trace_message(hn, skb, &msg, outcome);
+	if (observe)
+		return NF_ACCEPT;
 
 	verdict = hostroute_stats_verdict(outcome);
 	if (verdict == NF_DROP)
@@ -158,14 +200,17 @@ static unsigned int input_hook(void *priv, struct sk_buff *skb,
 {
 	struct hostroute_net *hn = priv;
 	unsigned int verdict;
+	u32 mode;
 
-	if (!hostroute_icmp_is_frag_needed(skb) ||
-	    READ_ONCE(hn->mode) == HOSTROUTE_MODE_OFF)
+	if (!hostroute_icmp_is_frag_needed(skb))
+		return NF_ACCEPT;
+	mode = READ_ONCE(hn->mode);
+	if (mode == HOSTROUTE_MODE_OFF)
 		return NF_ACCEPT;
 
 	/* A packet that NFQUEUE held comes here in process context. */
 	local_bh_disable();
-	verdict = handle(hn, skb);
+	verdict = handle(hn, skb, mode == HOSTROUTE_MODE_OBSERVE);
 	local_bh_enable();
 	return verdict;
 }
@@ -241,22 +286,25 @@ static void sweep_in_time(struct hostroute_net *hn, u64 now, u32 life)
  * @hn:		the namespace
  * @dst:	the route that the kernel chose
  * @daddr:	for this destination
+ * @unproven_too: also an unproven one
  *
- * Context: RCU. Return: NULL if there is none, it has expired or is unproven,
- * or @dst is of a kind that is left alone.
+ * Context: RCU. Return: NULL if there is none, it has expired, or @dst is of a
+ * kind that is left alone.
  */
 struct hostroute *hostroute_net_find(struct hostroute_net *hn,
-				     const struct dst_entry *dst, __be32 daddr)
+				     const struct dst_entry *dst, __be32 daddr,
+				     bool unproven_too)
 {
 	struct hostroute_key key = { .daddr = daddr };
 	struct hostroute *route;
 
-	if (!hostroute_route_clonable(dst))
+	if (!hostroute_route_clonable(dst) && !hostroute_route_is_own(dst))
 		return NULL;
 	key.l3mdev = l3mdev_master_ifindex_rcu(dst->dev);
 	route = hostroute_table_find(&hn->table, &key);
-	if (!route || READ_ONCE(route->class) == HOSTROUTE_CLASS_UNPROVEN ||
-	    hostroute_table_expired(&hn->table, route, hostroute_now()))
+	if (!route || hostroute_table_expired(&hn->table, route, hostroute_now()))
+		return NULL;
+	if (!unproven_too && READ_ONCE(route->class) == HOSTROUTE_CLASS_UNPROVEN)
 		return NULL;
 	return route;
 }
@@ -276,11 +324,17 @@ enum hostroute_outcome hostroute_net_learn(struct hostroute_net *hn,
 	enum hostroute_outcome outcome;
 
 	outcome = hostroute_table_learn(&hn->table, claim);
+	if (claim->dry_run)
+		return outcome;
 	switch (outcome) {
 	case HOSTROUTE_LEARNED:
 	case HOSTROUTE_CONFIRMED:
 		sweep_if_none_is_due(hn);
-		if (!unproven)
+		/* Anybody can make many of these. The barrier's other half is in
+		 * output_work().
+		 */
+		smp_mb();
+		if (!unproven || !READ_ONCE(hn->output_on))
 			hostroute_output_update(hn);
 		fallthrough;
 	case HOSTROUTE_LOWERED:		/* maybe of a pinned one, for a while */
@@ -292,6 +346,40 @@ enum hostroute_outcome hostroute_net_learn(struct hostroute_net *hn,
 		break;
 	}
 	return outcome;
+}
+
+/**
+ * hostroute_net_may_record - is there budget for one more unproven route?
+ * @hn:  the namespace
+ * @now: boot time, ns
+ *
+ * Asked before anything secret is looked at. What one costs is random, from
+ * half to one and a half of its share of a second, so that nobody can count
+ * what others have used.
+ *
+ * Context: any but hardirq.
+ */
+bool hostroute_net_may_record(struct hostroute_net *hn, u64 now)
+{
+	u32 rate = READ_ONCE(hn->unproven_rate);
+	u32 cost;
+	bool may;
+
+	if (!rate)
+		return true;
+	cost = NSEC_PER_SEC / rate;
+	cost = cost / 2 + reciprocal_scale(get_random_u32(), cost);
+	spin_lock_bh(&hn->budget_lock);
+	if (now > hn->budget_at) {
+		hn->budget = min_t(u64, hn->budget + now - hn->budget_at,
+				   2 * NSEC_PER_SEC);
+		hn->budget_at = now;
+	}
+	may = hn->budget >= cost;
+	if (may)
+		hn->budget -= cost;
+	spin_unlock_bh(&hn->budget_lock);
+	return may;
 }
 
 static bool vrf_exists(struct net *net, int ifindex)
@@ -446,6 +534,9 @@ static int __net_init net_init(struct net *net)
 
 	hn->net = net;
 	hn->mode = READ_ONCE(hostroute_default_mode);
+	hn->unproven = READ_ONCE(hostroute_default_unproven);
+	hn->unproven_rate = READ_ONCE(hostroute_default_unproven_rate);
+	spin_lock_init(&hn->budget_lock);
 	INIT_DELAYED_WORK(&hn->sweep, sweep);
 	hostroute_output_init(hn);
 	hostroute_socket_net_init(hn);

@@ -3,7 +3,7 @@
  * pmtu_hostroute - host routes for what path MTU discovery learns (RFC 1191)
  *
  * The one internal header, a section for each room. Calls go one way only:
- * icmp -> proof -> table -> route -> socket. What guards which field is in
+ * icmp -> facts -> proof -> table -> route -> socket. What guards which field is in
  * the table at the top of pmtu_hostroute.c.
  */
 #ifndef PMTU_HOSTROUTE_H
@@ -44,11 +44,20 @@
 #define HOSTROUTE_MIN_MTU_UNPROVEN_DEFAULT 552U		/* as ip_rt_min_pmtu */
 #define HOSTROUTE_EXPIRE_DEFAULT	600U		/* seconds, RFC 1191 6.3 */
 #define HOSTROUTE_EXPIRE_UNPROVEN_DEFAULT 60U		/* seconds */
+#define HOSTROUTE_UNPROVEN_RATE_DEFAULT	100U		/* a second */
+#define HOSTROUTE_UNPROVEN_RATE_MAX	1000000U
 #define HOSTROUTE_EXPIRE_MAX		0x7FFFFFFFU	/* seconds */
 
 enum hostroute_mode {
 	HOSTROUTE_MODE_ENFORCE,
+	HOSTROUTE_MODE_OBSERVE,
 	HOSTROUTE_MODE_OFF,
+};
+
+/* What becomes of claims that nothing can prove. */
+enum hostroute_unproven {
+	HOSTROUTE_UNPROVEN_ISOLATE,	/* a share of their own, for datagrams */
+	HOSTROUTE_UNPROVEN_IGNORE,
 };
 
 enum hostroute_at_limit {
@@ -71,7 +80,11 @@ enum hostroute_at_limit {
 	X(LOWERED,		"lowered",		CONSUME)	\
 	X(REFRESHED,		"refreshed",		CONSUME)	\
 	X(CONFIRMED,		"confirmed",		CONSUME)	\
-	X(PASSED_UNPROVEN,	"passed_unproven",	PASS)		\
+	X(RECORDED,		"recorded",		CONSUME)	\
+	X(OUTRANKED,		"outranked",		CONSUME)	\
+	X(PASSED_DISABLED,	"passed_disabled",	PASS)		\
+	X(PASSED_ENCAP,		"passed_encap",		PASS)		\
+	X(PASSED_PING,		"passed_ping",		PASS)		\
 	X(PASSED_PROTOCOL,	"passed_protocol",	PASS)		\
 	X(PASSED_ROUTE,		"passed_route",		PASS)		\
 	X(PASSED_POLICY,	"passed_policy",	PASS)		\
@@ -79,7 +92,13 @@ enum hostroute_at_limit {
 	X(IGNORED_TRUNCATED,	"ignored_truncated",	CONSUME)	\
 	X(IGNORED_CHECKSUM,	"ignored_checksum",	CONSUME)	\
 	X(IGNORED_OUTER,	"ignored_outer",	CONSUME)	\
+	X(IGNORED_ROUTER,	"ignored_router",	CONSUME)	\
 	X(IGNORED_QUOTE,	"ignored_quote",	CONSUME)	\
+	X(IGNORED_SOURCE,	"ignored_source",	CONSUME)	\
+	X(IGNORED_DESTINATION,	"ignored_destination",	CONSUME)	\
+	X(IGNORED_ICMP,		"ignored_icmp",		CONSUME)	\
+	X(IGNORED_LOCKED,	"ignored_locked",	CONSUME)	\
+	X(IGNORED_ON_LINK,	"ignored_on_link",	CONSUME)	\
 	X(IGNORED_FRAGMENT,	"ignored_fragment",	CONSUME)	\
 	X(IGNORED_DF,		"ignored_df",		CONSUME)	\
 	X(IGNORED_FITS,		"ignored_fits",		CONSUME)	\
@@ -90,8 +109,10 @@ enum hostroute_at_limit {
 	X(IGNORED_TTL,		"ignored_ttl",		CONSUME)	\
 	X(IGNORED_NOT_SMALLER,	"ignored_not_smaller",	CONSUME)	\
 	X(IGNORED_FULL,		"ignored_full",		CONSUME)	\
-	X(RECORDED,		"recorded",		EVENT)		\
-	X(OUTRANKED,		"outranked",		EVENT)		\
+	X(IGNORED_RATE,		"ignored_rate",		CONSUME)	\
+	X(IGNORED_MEMORY,	"ignored_memory",	CONSUME)	\
+	X(IGNORED_UNPROVEN,	"ignored_unproven",	CONSUME)	\
+	X(QUOTED_CHECKSUM,	"quoted_checksum",	EVENT)		\
 	X(ADDED,		"added",		EVENT)		\
 	X(PINNED,		"pinned",		EVENT)		\
 	X(RESTORED,		"restored",		EVENT)		\
@@ -104,7 +125,11 @@ enum hostroute_at_limit {
 	X(CLAMPED,		"clamped",		EVENT)		\
 	X(CLAMP_DEFERRED,	"clamp_deferred",	EVENT)		\
 	X(CLAMP_SKIPPED,	"clamp_skipped",	EVENT)		\
-	X(RESEGMENTED,		"resegmented",		EVENT)
+	X(RESEGMENTED,		"resegmented",		EVENT)		\
+	X(REPORTED,		"reported",		EVENT)		\
+	X(OWN_ROUTE,		"own_route",		EVENT)		\
+	X(FRAGMENTED,		"fragmented",		EVENT)		\
+	X(TOO_BIG,		"too_big",		EVENT)
 
 /**
  * enum hostroute_outcome - what became of a message, or happened to a route
@@ -118,6 +143,9 @@ enum hostroute_outcome {
 	HOSTROUTE_OUTCOME_COUNT,
 	HOSTROUTE_CONTINUE = HOSTROUTE_OUTCOME_COUNT,
 };
+
+/* Room for a name, and its NUL. */
+#define HOSTROUTE_STATS_NAME_SIZE	32
 
 struct hostroute_stats {
 	unsigned long count[HOSTROUTE_OUTCOME_COUNT];
@@ -141,14 +169,17 @@ unsigned int hostroute_stats_verdict(enum hostroute_outcome outcome);
  * @router:	who sent it (outer source)
  * @saddr:	source of the quoted packet: an address of ours
  * @daddr:	destination of the quoted packet: the path in question
- * @sport:	quoted source port, if TCP
- * @dport:	quoted destination port, if TCP
+ * @sport:	quoted source port, if TCP or UDP
+ * @dport:	quoted destination port, if TCP or UDP
  * @seq:	quoted sequence number, host order, if TCP
  * @mtu:	next-hop MTU in bytes as carried; 0 from routers older than RFC 1191
  * @quoted_len:	total length of the quoted packet, bytes; 0: local BIG TCP
- * @quoted_ihl:	length of the quoted IP header, bytes
+ * @quoted_ihl:	length of the quoted IP header, bytes; 0: it was not parsed
+ * @tos:	TOS of the quoted packet
  * @ttl:	TTL of the quoted packet
- * @protocol:	of the quoted packet: IPPROTO_TCP, _UDP or _ICMP (Echo)
+ * @protocol:	of the quoted packet; if IPPROTO_ICMP, it is an Echo Request
+ * @bad_sum:	the quoted header's checksum is wrong
+ * @observe:	only find out what would become of it (mode=observe)
  */
 struct hostroute_msg {
 	__be32 router;
@@ -160,14 +191,36 @@ struct hostroute_msg {
 	u16 mtu;
 	u16 quoted_len;
 	u8 quoted_ihl;
+	u8 tos;
 	u8 ttl;
 	u8 protocol;
+	bool bad_sum;
+	bool observe;
 };
 
+bool hostroute_icmp_made_here(const struct sk_buff *skb);
 bool hostroute_icmp_is_frag_needed(const struct sk_buff *skb);
 enum hostroute_outcome hostroute_icmp_parse(struct sk_buff *skb,
 					    struct hostroute_msg *msg);
 u32 hostroute_icmp_plateau(const struct hostroute_msg *msg, u32 estimate);
+
+/* ---- facts: what is public of this host ----------------------------------- */
+
+/**
+ * struct hostroute_path - what is public of the path that a quoted packet took
+ * @estimate:	bytes, what it carries by itself, without what was learned; 0 for
+ *		TCP, whose socket knows
+ * @l3mdev:	ifindex of the VRF master, 0 for none
+ */
+struct hostroute_path {
+	u32 estimate;
+	int l3mdev;
+};
+
+enum hostroute_outcome hostroute_facts_check(struct net *net,
+					     const struct sk_buff *skb,
+					     const struct hostroute_msg *msg,
+					     struct hostroute_path *path);
 
 /* ---- table: the host routes ----------------------------------------------- */
 
@@ -178,6 +231,25 @@ enum hostroute_class {
 	HOSTROUTE_CLASS_LOCAL,		/* this host itself: a tunnel, xfrm */
 	HOSTROUTE_CLASS_PINNED,		/* the administrator */
 };
+
+/* Room for a name, and its NUL. */
+#define HOSTROUTE_CLASS_NAME_SIZE	12
+
+/* As it is shown: the state in the listing and in traces. */
+static inline const char *hostroute_class_name(enum hostroute_class class)
+{
+	switch (class) {
+	case HOSTROUTE_CLASS_UNPROVEN:
+		return "unproven";
+	case HOSTROUTE_CLASS_PROVEN:
+		return "learned";
+	case HOSTROUTE_CLASS_LOCAL:
+		return "local";
+	case HOSTROUTE_CLASS_PINNED:
+		return "pinned";
+	}
+	return "-";
+}
 
 /* Which class gives way to which; proven and local routes are equals. */
 enum hostroute_rank {
@@ -298,7 +370,8 @@ struct hostroute_table {
 	struct xarray			unproven;	/* dense: [0, slots) */
 	u32				slots;
 	u32				count;
-	u32				smallest_mtu;
+	u32				smallest_mtu;	/* of those that apply to TCP */
+	u32				smallest_any;	/* of all */
 	u32				in_vrfs;	/* routes with an l3mdev */
 	u64				serial;
 	u64				now;		/* latest that was heard of */
@@ -321,6 +394,7 @@ struct hostroute_table {
  * @router:	who said so
  * @ifindex:	where it came in
  * @class:	who vouches for it; not HOSTROUTE_CLASS_PINNED
+ * @dry_run:	only say what would become of it
  */
 struct hostroute_claim {
 	struct hostroute_key	key;
@@ -330,6 +404,7 @@ struct hostroute_claim {
 	__be32			router;
 	int			ifindex;
 	enum hostroute_class	class;
+	bool			dry_run;
 };
 
 /* Nanoseconds since boot: 64 bit, counts suspend, not stepped by the clock. */
@@ -382,7 +457,7 @@ static inline u32 hostroute_table_count_rank(const struct hostroute_table *table
 	return READ_ONCE(table->pool[rank].count);
 }
 
-/* Host routes that packets are put under. */
+/* Host routes that TCP is put under. */
 static inline bool hostroute_table_applies(const struct hostroute_table *table)
 {
 	return hostroute_table_count_rank(table, HOSTROUTE_RANK_LEARNED) ||
@@ -405,8 +480,11 @@ void hostroute_put(struct hostroute *route);
 
 /* ---- route: clones, the dst_entry side of a host route -------------------- */
 
+struct hostroute_net;
+
 int hostroute_route_init(void);
 void hostroute_route_exit(void);
+bool hostroute_route_plain(const struct dst_entry *dst);
 bool hostroute_route_clonable(const struct dst_entry *dst);
 struct hostroute *hostroute_route_of(const struct dst_entry *dst);
 u32 hostroute_route_estimate(const struct dst_entry *dst);
@@ -416,6 +494,13 @@ struct dst_entry *hostroute_route_get(struct hostroute_table *table,
 void hostroute_route_sync(struct hostroute *route);
 void hostroute_route_drop(struct hostroute_table *table, struct hostroute *route);
 void hostroute_route_drop_all(struct hostroute_table *table);
+bool hostroute_route_swap(struct sock *sk, __be32 daddr, struct dst_entry *old,
+			  struct dst_entry *new);
+void hostroute_route_own(struct hostroute_net *hn, struct sock *sk, __be32 daddr,
+			 u32 mtu);
+bool hostroute_route_is_own(const struct dst_entry *dst);
+void hostroute_route_lower_own(const struct dst_entry *dst, u32 mtu);
+void hostroute_route_drop_own(const struct net *net);
 unsigned int hostroute_route_sockets(const struct hostroute *route);
 void hostroute_route_device_gone(const struct net_device *dev);
 void hostroute_route_device_mtu(const struct net_device *dev);
@@ -424,20 +509,42 @@ void hostroute_route_disown(const struct net *net);
 
 /* ---- socket: sockets under their host route ------------------------------- */
 
-struct hostroute_net;
-
 void hostroute_socket_net_init(struct hostroute_net *hn);
 void hostroute_socket_net_exit(struct hostroute_net *hn);
 void hostroute_socket_clamp(struct hostroute_net *hn, struct sock *sk);
+
+/* ---- report: what consuming a message owes -------------------------------- */
+
+void hostroute_report_raw(struct hostroute_net *hn, const struct sk_buff *skb,
+			  const struct hostroute_msg *msg);
+enum hostroute_outcome hostroute_report(struct hostroute_net *hn,
+					const struct sk_buff *skb,
+					const struct hostroute_msg *msg, u32 mtu);
+
+/* ---- trace: what happens, for those who watch ------------------------------ */
+
+void hostroute_trace_message(const struct hostroute_net *hn,
+			     const struct sk_buff *skb,
+			     const struct hostroute_msg *msg,
+			     enum hostroute_outcome outcome);
+void hostroute_trace_route(const struct hostroute_table *table,
+			   const struct hostroute *route,
+			   enum hostroute_outcome what, bool observed);
+void hostroute_trace_socket(const struct hostroute_net *hn, const struct sock *sk,
+			    enum hostroute_outcome what, u32 mtu);
 
 /* ---- proof: who can prove a message? -------------------------------------- */
 
 enum hostroute_outcome hostroute_proof_act(struct hostroute_net *hn,
 					   struct sk_buff *skb,
-					   const struct hostroute_msg *msg);
+					   const struct hostroute_msg *msg,
+					   const struct hostroute_path *path);
 
 /* ---- output: packets under their host route ------------------------------- */
 
+unsigned int hostroute_datagram_output(struct hostroute_net *hn, struct sock *sk,
+				       const struct net_device *out,
+				       struct sk_buff *skb);
 void hostroute_output_init(struct hostroute_net *hn);
 void hostroute_output_exit(struct hostroute_net *hn);
 void hostroute_output_update(struct hostroute_net *hn);
@@ -464,6 +571,11 @@ struct hostroute_net {
 	struct hostroute_table		table;
 	struct hostroute_stats __percpu	*stats;
 	u32				mode;		/* enum hostroute_mode */
+	u32				unproven;	/* enum hostroute_unproven */
+	u32				unproven_rate;	/* new ones a second, 0: any */
+	spinlock_t			budget_lock;	/* budget, budget_at */
+	u64				budget;		/* ns */
+	u64				budget_at;	/* boot time, ns */
 	struct delayed_work		sweep;
 	atomic64_t			sweep_at;	/* boot time, ns */
 	struct work_struct		output_work;
@@ -484,15 +596,19 @@ struct hostroute_net {
 
 extern struct hostroute_limits hostroute_default_limits;
 extern u32 hostroute_default_mode;
+extern u32 hostroute_default_unproven;
+extern u32 hostroute_default_unproven_rate;
 extern struct workqueue_struct *hostroute_wq;
 
 struct hostroute_net *hostroute_net(const struct net *net);
 struct hostroute *hostroute_net_find(struct hostroute_net *hn,
-				     const struct dst_entry *dst, __be32 daddr);
+				     const struct dst_entry *dst, __be32 daddr,
+				     bool unproven_too);
 enum hostroute_outcome hostroute_net_learn(struct hostroute_net *hn,
 					   const struct hostroute_claim *claim);
 int hostroute_net_pin(struct hostroute_net *hn, const struct hostroute_key *key,
 		      u32 mtu);
+bool hostroute_net_may_record(struct hostroute_net *hn, u64 now);
 void hostroute_net_changed(struct hostroute_net *hn);
 void hostroute_net_resweep(struct hostroute_net *hn);
 

@@ -7,13 +7,23 @@
 #define PMTU_HOSTROUTE_COMPAT_H
 
 #include <linux/device.h>
+#include <linux/errqueue.h>
+#include <linux/icmp.h>
+#include <linux/ip.h>
 #include <linux/netdevice.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/version.h>
 #include <net/dst.h>
+#include <net/flow.h>
+#include <net/inet_dscp.h>
 #include <net/inet_hashtables.h>
+#include <net/inet_sock.h>
+#include <net/ip.h>
 #include <net/net_namespace.h>
+#include <net/ping.h>
+#include <net/route.h>
+#include <net/udp.h>
 
 /* 6.4: dst references became an rcuref. */
 static inline unsigned int hostroute_compat_dst_refs(const struct dst_entry *dst)
@@ -52,6 +62,96 @@ hostroute_compat_lookup_established(const struct net *net, __be32 saddr,
 	return __inet_lookup_established((struct net *)net,
 					 net->ipv4.tcp_death_row.hashinfo,
 					 saddr, sport, daddr, hnum, dif, 0);
+#endif
+}
+
+/* 6.2: a namespace may have a UDP hash of its own; by 7.2 it is not named any
+ * more.
+ */
+static inline struct sock *
+hostroute_compat_lookup_udp(struct net *net, __be32 saddr, __be16 sport,
+			    __be32 daddr, __be16 dport, int dif, int sdif)
+{
+#if KERNEL_VERSION(7, 0, 0) <= LINUX_VERSION_CODE
+	return __udp4_lib_lookup(net, saddr, sport, daddr, dport, dif, sdif, NULL);
+#elif KERNEL_VERSION(6, 2, 0) <= LINUX_VERSION_CODE
+	return __udp4_lib_lookup(net, saddr, sport, daddr, dport, dif, sdif,
+				 net->ipv4.udp_table, NULL);
+#else
+	return __udp4_lib_lookup(net, saddr, sport, daddr, dport, dif, sdif,
+				 &udp_table, NULL);
+#endif
+}
+
+/* 6.6: inet_sock's bit fields became atomic flags. */
+#ifdef inet_test_bit
+#define hostroute_compat_recverr(sk)	inet_test_bit(RECVERR, sk)
+#define hostroute_compat_hdrincl(sk)	inet_test_bit(HDRINCL, sk)
+#define hostroute_compat_recverr_rfc4884(sk)	inet_test_bit(RECVERR_RFC4884, sk)
+#else
+#define hostroute_compat_recverr(sk)	(inet_sk(sk)->recverr)
+#define hostroute_compat_hdrincl(sk)	(inet_sk(sk)->hdrincl)
+#define hostroute_compat_recverr_rfc4884(sk)	(inet_sk(sk)->recverr_rfc4884)
+#endif
+
+/* By 6.12 ip_icmp_error() is exported; what it uses may not be any more by 7.3.
+ * @skb's data start at the message's IP header, and are linear up to @payload,
+ * where the error's data start.
+ */
+static inline void hostroute_compat_icmp_error(struct sock *sk, struct sk_buff *skb,
+					       __be16 port, u32 info,
+					       unsigned int payload)
+{
+#if KERNEL_VERSION(6, 12, 0) <= LINUX_VERSION_CODE
+	ip_icmp_error(sk, skb, EMSGSIZE, port, info, skb->data + payload);
+#else
+	struct sk_buff *error = skb_clone(skb, GFP_ATOMIC);
+	struct sock_exterr_skb *serr;
+
+	if (!error)
+		return;
+	serr = SKB_EXT_ERR(error);
+	serr->ee = (struct sock_extended_err) {
+		.ee_errno = EMSGSIZE,
+		.ee_origin = SO_EE_ORIGIN_ICMP,
+		.ee_type = ICMP_DEST_UNREACH,
+		.ee_code = ICMP_FRAG_NEEDED,
+		.ee_info = info,
+	};
+	serr->addr_offset = ip_hdrlen(error) + sizeof(struct icmphdr) +
+			    offsetof(struct iphdr, daddr);
+	serr->port = port;
+	serr->opt_stats = 0;
+	__skb_pull(error, payload);
+	if (hostroute_compat_recverr_rfc4884(sk))
+		ip_icmp_error_rfc4884(error, &serr->ee.ee_rfc4884,
+				      sizeof(struct icmphdr),
+				      icmp_hdr(error)->un.reserved[1] * 4);
+	skb_reset_transport_header(error);
+	if (sock_queue_err_skb(sk, error))
+		kfree_skb(error);
+#endif
+}
+
+/* Ping sockets' struct proto; NULL on kernels that may not export it. */
+static inline struct proto *hostroute_compat_ping(void)
+{
+#if KERNEL_VERSION(6, 13, 0) <= LINUX_VERSION_CODE
+	return NULL;
+#else
+	return &ping_prot;
+#endif
+}
+
+/* 6.12 has no more use for the TOS of RFC 1349; by 7.3 a flow has a DSCP. */
+static inline void hostroute_compat_flow_tos(struct flowi4 *fl4, u8 tos)
+{
+#ifdef flowi4_dscp
+	fl4->flowi4_dscp = inet_dsfield_to_dscp(tos);
+#elif defined(IPTOS_RT_MASK)
+	fl4->flowi4_tos = tos & IPTOS_RT_MASK;
+#else
+	fl4->flowi4_tos = tos & INET_DSCP_MASK;
 #endif
 }
 

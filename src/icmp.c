@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The parser: is this ICMP message a well-formed "fragmentation needed" about
- * a TCP segment, a UDP datagram or an Echo that this host could have sent?
- * Only the packet itself is looked at: no socket, no table, no clock. What
- * fails here is refused on facts that its sender knows as well, so a refusal
- * tells him nothing.
+ * a packet that this host could have sent? Only the packet itself is looked
+ * at: no socket, no route, no table, no clock. What fails here is refused on
+ * facts that its sender knows as well, so a refusal tells him nothing.
  *
  * At LOCAL_IN the stock path has checked nothing of the ICMP message yet, not
  * even its checksum. Bytes are read with skb_header_pointer() alone: the
@@ -13,10 +12,11 @@
 #include "../pmtu_hostroute.h"
 
 #include <linux/icmp.h>
+#include <linux/in.h>
 #include <linux/ip.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
-#include <linux/tcp.h>
+#include <linux/udp.h>
 #include <net/ip.h>
 
 /* RFC 792: the quote holds the IP header and 64 bits of the transport. */
@@ -28,6 +28,7 @@ union quote {
 		__be16 dport;
 		__be32 seq;
 	} tcp;
+	struct udphdr udp;
 	struct {
 		u8 type;
 	} icmp;
@@ -84,6 +85,21 @@ bool hostroute_icmp_is_frag_needed(const struct sk_buff *skb)
 	       icmph->code == ICMP_FRAG_NEEDED;
 }
 
+/**
+ * hostroute_icmp_made_here - did this host itself make the message?
+ * @skb: packet at LOCAL_IN
+ *
+ * Return: true if it came by way of lo, or of a VRF's device in the place of
+ * lo: then it still has the route that it was sent on.
+ */
+bool hostroute_icmp_made_here(const struct sk_buff *skb)
+{
+	const struct rtable *rt = skb_rtable(skb);
+
+	return (skb->dev && skb->dev->flags & IFF_LOOPBACK) ||
+	       (rt && rt_is_output_route(rt));
+}
+
 /* RFC 1122 3.2.2: never about, nor by way of, a broadcast or multicast. */
 static bool outer_acceptable(const struct sk_buff *skb)
 {
@@ -94,6 +110,15 @@ static bool outer_acceptable(const struct sk_buff *skb)
 	if (rt && rt->rt_flags & (RTCF_BROADCAST | RTCF_MULTICAST))
 		return false;
 	return !ip_is_fragment(ip_hdr(skb));
+}
+
+/* RFC 1122 3.2.1.3: 0/8 (all of it: ipv4_is_zeronet() is not), 127/8, multicast,
+ * and 240/4 with the limited broadcast are nobody's address on a wire.
+ */
+static bool is_nobodys(__be32 addr)
+{
+	return !(addr & htonl(0xff000000)) || ipv4_is_loopback(addr) ||
+	       (addr & htonl(0xe0000000)) == htonl(0xe0000000);
 }
 
 /* A source-routed datagram's destination field names the next hop. */
@@ -117,22 +142,34 @@ static bool source_routed(const u8 *opt, unsigned int len)
 	return false;
 }
 
+/* RFC 1122 3.2.2, RFC 5927 4.3: what this host sent came from itself, and went
+ * to somebody. (More about both needs routing: src/facts.c.)
+ */
+static enum hostroute_outcome check_addresses(const struct iphdr *outer,
+					      const struct iphdr *inner)
+{
+	if (inner->saddr != outer->daddr)
+		return HOSTROUTE_IGNORED_OUTER;
+	if (is_nobodys(inner->saddr))
+		return HOSTROUTE_IGNORED_SOURCE;
+	if (is_nobodys(inner->daddr))
+		return HOSTROUTE_IGNORED_DESTINATION;
+	return HOSTROUTE_CONTINUE;
+}
+
 /* The quoted header itself; its checksum is not judged: some routers lower the
  * quoted TTL and leave the checksum.
  */
 static enum hostroute_outcome check_quote(const struct sk_buff *skb,
-					  const struct iphdr *outer,
 					  const struct iphdr *inner, u16 mtu)
 {
 	unsigned int hlen = inner->ihl * 4;
 	unsigned int len = ntohs(inner->tot_len);
-	bool on_lo = skb->dev && skb->dev->flags & IFF_LOOPBACK;
 
 	/* A quote of 0 bytes is BIG TCP, which no wire carries. */
-	if (len < hlen + QUOTED_TRANSPORT && !(len == 0 && on_lo))
+	if (len < hlen + QUOTED_TRANSPORT &&
+	    !(len == 0 && hostroute_icmp_made_here(skb)))
 		return HOSTROUTE_IGNORED_QUOTE;
-	if (inner->saddr != outer->daddr)
-		return HOSTROUTE_IGNORED_OUTER;
 	if (inner->frag_off & htons(IP_OFFSET))
 		return HOSTROUTE_IGNORED_FRAGMENT;
 	if (!(inner->frag_off & htons(IP_DF)))
@@ -147,29 +184,62 @@ static enum hostroute_outcome check_quote(const struct sk_buff *skb,
 	return HOSTROUTE_CONTINUE;
 }
 
+/* RFC 768: the length counts the header. It may be less than the IP header has
+ * room for (RFC 9868), and more only in the first fragment of a datagram. A
+ * quoted length of 0 is a local one that does not fit 16 bits.
+ */
+static bool udp_makes_sense(const struct iphdr *inner, const struct udphdr *udp)
+{
+	unsigned int room = ntohs(inner->tot_len) - inner->ihl * 4;
+	unsigned int len = ntohs(udp->len);
+
+	if (!udp->dest)
+		return false;
+	if (!inner->tot_len)
+		return true;
+	return len >= sizeof(*udp) &&
+	       (len <= room || inner->frag_off & htons(IP_MF));
+}
+
+static enum hostroute_outcome check_transport(const struct iphdr *inner,
+					      const union quote *quote)
+{
+	if (inner->protocol == IPPROTO_UDP && !udp_makes_sense(inner, &quote->udp))
+		return HOSTROUTE_IGNORED_QUOTE;
+	/* Anybody can have this host answer him, as large as he likes (NDSS
+	 * 2022); only what it began itself counts.
+	 */
+	if (inner->protocol == IPPROTO_ICMP && quote->icmp.type != ICMP_ECHO)
+		return HOSTROUTE_IGNORED_ICMP;
+	return HOSTROUTE_CONTINUE;
+}
+
 /**
  * hostroute_icmp_parse - parse and check an ICMP "fragmentation needed"
  * @skb: packet at LOCAL_IN, data at the IP header; its bytes are not changed,
  *	 its checksum state may be
  * @msg: filled when the return value is HOSTROUTE_CONTINUE
  *
- * RFC 792, RFC 1122 3.2.2, RFC 1191 4. Any context; at most 68 bytes are
- * parsed besides the checksum.
+ * RFC 792, RFC 1122 3.2.2, RFC 1191 4. Any context; at most 76 bytes are
+ * parsed besides the checksum. What RFC 4884 appends is covered by the checksum
+ * and not looked at: where it begins need not be known, for the 68 bytes of the
+ * quote that are parsed are less than the 128 that precede it.
  *
  * Return: HOSTROUTE_CONTINUE, or what became of the message.
  */
 enum hostroute_outcome hostroute_icmp_parse(struct sk_buff *skb,
 					    struct hostroute_msg *msg)
 {
-	unsigned int at = skb_network_offset(skb) + ip_hdrlen(skb);
+	unsigned int start = skb_network_offset(skb) + ip_hdrlen(skb);
 	const struct iphdr *outer = ip_hdr(skb);
 	enum hostroute_outcome outcome;
 	const struct icmphdr *icmph;
 	const struct iphdr *inner;
 	const union quote *quote;
 	struct icmphdr icmp_buf;
+	unsigned int at = start;
 	union quote quote_buf;
-	u8 inner_buf[60];
+	u8 inner_buf[60] __aligned(4);
 	u16 mtu;
 
 	icmph = skb_header_pointer(skb, at, sizeof(icmp_buf), &icmp_buf);
@@ -183,9 +253,6 @@ enum hostroute_outcome hostroute_icmp_parse(struct sk_buff *skb,
 		return HOSTROUTE_IGNORED_TRUNCATED;
 	if (inner->version != 4 || inner->ihl < 5)
 		return HOSTROUTE_IGNORED_QUOTE;
-	if (inner->protocol != IPPROTO_TCP && inner->protocol != IPPROTO_UDP &&
-	    inner->protocol != IPPROTO_ICMP)
-		return HOSTROUTE_PASSED_PROTOCOL;
 	inner = skb_header_pointer(skb, at, inner->ihl * 4, inner_buf);
 	if (!inner)
 		return HOSTROUTE_IGNORED_TRUNCATED;
@@ -193,19 +260,19 @@ enum hostroute_outcome hostroute_icmp_parse(struct sk_buff *skb,
 	quote = skb_header_pointer(skb, at, sizeof(quote_buf), &quote_buf);
 	if (!quote)
 		return HOSTROUTE_IGNORED_TRUNCATED;
-	/* Of ICMP only what this host begins; its answers and errors are left
-	 * to the stock path.
-	 */
-	if (inner->protocol == IPPROTO_ICMP && quote->icmp.type != ICMP_ECHO)
-		return HOSTROUTE_PASSED_PROTOCOL;
 
 	if (!outer_acceptable(skb))
 		return HOSTROUTE_IGNORED_OUTER;
-	if (nf_ip_checksum(skb, NF_INET_LOCAL_IN,
-			   skb_network_offset(skb) + ip_hdrlen(skb),
-			   IPPROTO_ICMP))
+	/* RFC 1812 5.3.7 */
+	if (is_nobodys(outer->saddr) && !hostroute_icmp_made_here(skb))
+		return HOSTROUTE_IGNORED_ROUTER;
+	if (nf_ip_checksum(skb, NF_INET_LOCAL_IN, start, IPPROTO_ICMP))
 		return HOSTROUTE_IGNORED_CHECKSUM;
-	outcome = check_quote(skb, outer, inner, mtu);
+	outcome = check_addresses(outer, inner);
+	if (outcome == HOSTROUTE_CONTINUE)
+		outcome = check_quote(skb, inner, mtu);
+	if (outcome == HOSTROUTE_CONTINUE)
+		outcome = check_transport(inner, quote);
 	if (outcome != HOSTROUTE_CONTINUE)
 		return outcome;
 
@@ -219,8 +286,10 @@ enum hostroute_outcome hostroute_icmp_parse(struct sk_buff *skb,
 		.mtu = mtu,
 		.quoted_len = ntohs(inner->tot_len),
 		.quoted_ihl = inner->ihl * 4,
+		.tos = inner->tos,
 		.ttl = inner->ttl,
 		.protocol = inner->protocol,
+		.bad_sum = ip_fast_csum(inner, inner->ihl) != 0,
 	};
 	return HOSTROUTE_CONTINUE;
 }

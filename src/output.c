@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * LOCAL_OUT: a TCP packet to a destination in the table goes under its host
- * route, and its socket with it; a packet already too big is cut to fit.
+ * route, and its socket with it; a packet already too big is cut to fit. What
+ * is not TCP is for src/datagram.c.
  *
  * The hook runs before everything else at LOCAL_OUT: the table is keyed by the
  * destination as the socket knows it, which is also how a quote looks after
@@ -35,7 +36,7 @@ static bool is_plain_tcp(const struct sk_buff *skb)
 {
 	const struct iphdr *iph = ip_hdr(skb);
 
-	return iph->protocol == IPPROTO_TCP && !ip_is_fragment(iph) &&
+	return !ip_is_fragment(iph) &&
 	       skb_headlen(skb) >= skb_network_offset(skb) + ip_hdrlen(skb) +
 				   sizeof(struct tcphdr);
 }
@@ -113,13 +114,18 @@ static bool enter(struct hostroute_net *hn, struct hostroute *route,
 static unsigned int output_hook(void *priv, struct sk_buff *skb,
 				const struct nf_hook_state *state)
 {
-	struct sock *sk = sending_socket(state->sk);
 	struct hostroute_net *hn = priv;
+	struct sock *sk;
 	unsigned int headers, len;
 	struct hostroute *route;
 	const struct tcphdr *th;
 
-	if (!sk || !skb_dst(skb) || !is_plain_tcp(skb))
+	if (!skb_dst(skb))
+		return NF_ACCEPT;
+	if (ip_hdr(skb)->protocol != IPPROTO_TCP)
+		return hostroute_datagram_output(hn, state->sk, state->out, skb);
+	sk = sending_socket(state->sk);
+	if (!sk || !is_plain_tcp(skb))
 		return NF_ACCEPT;
 	th = tcp_header(skb);
 	headers = ip_hdrlen(skb) + th->doff * 4;
@@ -133,7 +139,8 @@ static unsigned int output_hook(void *priv, struct sk_buff *skb,
 	} else {
 		if (len <= READ_ONCE(hn->table.smallest_mtu) && !th->syn)
 			return NF_ACCEPT;
-		route = hostroute_net_find(hn, skb_dst(skb), ip_hdr(skb)->daddr);
+		route = hostroute_net_find(hn, skb_dst(skb), ip_hdr(skb)->daddr,
+					   false);
 		if (!route)
 			return NF_ACCEPT;
 		hostroute_mark_used(route);
@@ -160,7 +167,7 @@ static void fill_ops(struct hostroute_net *hn, struct nf_hook_ops *ops)
 
 static bool wanted(const struct hostroute_net *hn)
 {
-	return !hn->output_dying && hostroute_table_applies(&hn->table) &&
+	return !hn->output_dying && hostroute_table_count(&hn->table) &&
 	       READ_ONCE(hn->mode) == HOSTROUTE_MODE_ENFORCE;
 }
 
@@ -176,6 +183,10 @@ static void output_work(struct work_struct *work)
 	else if (!wanted(hn) && hn->output_on) {
 		nf_unregister_net_hook(hn->net, &hn->output_ops);
 		WRITE_ONCE(hn->output_on, false);
+		/* Who has just linked a route may still have seen it on. */
+		smp_mb();
+		if (wanted(hn))
+			hostroute_output_update(hn);
 	}
 	mutex_unlock(&hn->output_lock);
 }

@@ -85,6 +85,7 @@ static enum hostroute_outcome believe(struct hostroute_net *hn, struct sock *sk,
 		.ifindex = skb->skb_iif,
 		.class = skb->dev->flags & IFF_LOOPBACK ?
 			 HOSTROUTE_CLASS_LOCAL : HOSTROUTE_CLASS_PROVEN,
+		.dry_run = msg->observe,
 	};
 	struct dst_entry *dst = socket_route(sk);
 	enum hostroute_outcome outcome;
@@ -96,10 +97,17 @@ static enum hostroute_outcome believe(struct hostroute_net *hn, struct sock *sk,
 		return HOSTROUTE_PASSED_ROUTE;
 	claim.key.l3mdev = l3mdev_master_ifindex_rcu(dst->dev);
 	claim.estimate = hostroute_route_estimate(dst);
+	/* What the stock path has made of messages that were only observed would
+	 * not be there.
+	 */
+	if (claim.dry_run)
+		claim.estimate = dst_metric_raw(dst, RTAX_MTU) ?: dst->dev->mtu;
 	if (!claim.mtu)
 		claim.mtu = hostroute_icmp_plateau(msg, dst_mtu(dst));
 
 	outcome = hostroute_net_learn(hn, &claim);
+	if (claim.dry_run)
+		return outcome;
 	switch (outcome) {
 	case HOSTROUTE_LEARNED:
 	case HOSTROUTE_LOWERED:
@@ -123,6 +131,7 @@ static enum hostroute_outcome prove_tcp(struct hostroute_net *hn,
 {
 	enum hostroute_outcome outcome;
 	struct sock *sk;
+	bool believed;
 
 	sk = hostroute_compat_lookup_established(hn->net, msg->daddr, msg->dport,
 						 msg->saddr, ntohs(msg->sport),
@@ -137,72 +146,75 @@ static enum hostroute_outcome prove_tcp(struct hostroute_net *hn,
 
 	bh_lock_sock(sk);
 	outcome = check_socket(sk, msg);
-	if (outcome == HOSTROUTE_CONTINUE)
+	believed = outcome == HOSTROUTE_CONTINUE;
+	if (believed)
 		outcome = believe(hn, sk, skb, msg);
 	bh_unlock_sock(sk);
 	sock_put(sk);
+	/* TCP is told by its smaller MSS; programs that watch it are not. */
+	if (believed && hostroute_stats_verdict(outcome) != NF_ACCEPT)
+		hostroute_report_raw(hn, skb, msg);
 	return outcome;
 }
 
 /* ---- what nothing can prove --------------------------------------------------------- */
 
-/* What the route that the quoted packet took carries by itself; 0: there is no
- * such route. Not what the stock path has made of the same claims. Ports would
- * tell more about policy routing than a third party may be shown.
- */
-static u32 path_estimate(struct net *net, const struct hostroute_msg *msg,
-			 int l3mdev)
-{
-	struct flowi4 fl4 = {
-		.daddr = msg->daddr,
-		.saddr = msg->saddr,
-		.flowi4_oif = l3mdev,
-		.flowi4_proto = msg->protocol,
-	};
-	struct rtable *rt = ip_route_output_key(net, &fl4);
-	u32 mtu = 0;
-
-	if (IS_ERR(rt))
-		return 0;
-	if (hostroute_route_clonable(&rt->dst))
-		mtu = dst_metric_raw(&rt->dst, RTAX_MTU) ?: rt->dst.dev->mtu;
-	ip_rt_put(rt);
-	return mtu;
-}
-
 /*
  * A quote of a datagram or an Echo proves nothing, and no socket is asked:
  * whether there is one would show in the table (CVE-2021-20322). The claim is
- * put on record, apart from what is proven, and the stock path acts on it.
+ * put on record, apart from what is proven.
  */
 static enum hostroute_outcome record(struct hostroute_net *hn,
 				     const struct sk_buff *skb,
-				     const struct hostroute_msg *msg)
+				     const struct hostroute_msg *msg,
+				     const struct hostroute_path *path)
 {
 	struct hostroute_claim claim = {
 		.key.daddr = msg->daddr,
-		.key.l3mdev = l3mdev_master_ifindex_rcu(skb->dev),
+		.key.l3mdev = path->l3mdev,
 		.now = hostroute_now(),
 		.mtu = msg->mtu,
+		.estimate = path->estimate,
 		.router = msg->router,
 		.ifindex = skb->skb_iif,
 		.class = HOSTROUTE_CLASS_UNPROVEN,
+		.dry_run = msg->observe,
 	};
 	enum hostroute_outcome outcome;
 
-	claim.estimate = path_estimate(hn->net, msg, claim.key.l3mdev);
-	if (!claim.estimate)
-		return HOSTROUTE_PASSED_UNPROVEN;
+	if (READ_ONCE(hn->unproven) == HOSTROUTE_UNPROVEN_IGNORE)
+		return HOSTROUTE_IGNORED_UNPROVEN;
+	/* RFC 1191 5 has a host guess; not on a stranger's word. */
 	if (!claim.mtu)
-		claim.mtu = hostroute_icmp_plateau(msg, claim.estimate);
+		return HOSTROUTE_IGNORED_MTU;
+	if (!hostroute_table_find(&hn->table, &claim.key) &&
+	    !hostroute_net_may_record(hn, claim.now))
+		return HOSTROUTE_IGNORED_RATE;
+
 	outcome = hostroute_net_learn(hn, &claim);
-	if (outcome == HOSTROUTE_PASSED_MEMORY)
+	switch (outcome) {
+	case HOSTROUTE_LEARNED:
+		return HOSTROUTE_RECORDED;
+	case HOSTROUTE_PASSED_MEMORY:
+		/* The stock path would share it with everybody. */
+		return HOSTROUTE_IGNORED_MEMORY;
+	default:
 		return outcome;
-	if (outcome == HOSTROUTE_LEARNED)
-		hostroute_stats_inc(hn->stats, HOSTROUTE_RECORDED);
-	else if (outcome == HOSTROUTE_OUTRANKED)
-		hostroute_stats_inc(hn->stats, outcome);
-	return HOSTROUTE_PASSED_UNPROVEN;
+	}
+}
+
+/* The record first: whatever is found out about sockets, it is the same. */
+static enum hostroute_outcome act_on_datagram(struct hostroute_net *hn,
+					      const struct sk_buff *skb,
+					      const struct hostroute_msg *msg,
+					      const struct hostroute_path *path)
+{
+	enum hostroute_outcome outcome = record(hn, skb, msg, path);
+	enum hostroute_outcome passed;
+
+	passed = hostroute_report(hn, skb, msg, msg->mtu ?:
+				  hostroute_icmp_plateau(msg, path->estimate));
+	return passed == HOSTROUTE_CONTINUE ? outcome : passed;
 }
 
 /**
@@ -210,6 +222,7 @@ static enum hostroute_outcome record(struct hostroute_net *hn,
  * @hn:	the namespace
  * @skb: the message, at LOCAL_IN
  * @msg: the message, parsed
+ * @path: what is public of the path; for TCP its socket's own route counts
  *
  * Context: softirq, RCU. For TCP takes the socket's spinlock, and the table's
  * inside.
@@ -217,11 +230,12 @@ static enum hostroute_outcome record(struct hostroute_net *hn,
  */
 enum hostroute_outcome hostroute_proof_act(struct hostroute_net *hn,
 					   struct sk_buff *skb,
-					   const struct hostroute_msg *msg)
+					   const struct hostroute_msg *msg,
+					   const struct hostroute_path *path)
 {
 	/* The stock path checks policy again, with the quote reversed. */
 	if (!xfrm4_policy_check(NULL, XFRM_POLICY_IN, skb))
 		return HOSTROUTE_PASSED_POLICY;
 	return msg->protocol == IPPROTO_TCP ? prove_tcp(hn, skb, msg) :
-					      record(hn, skb, msg);
+					      act_on_datagram(hn, skb, msg, path);
 }

@@ -23,6 +23,11 @@
  * original's in the same step, for TCP asks for the MTU before it asks whether
  * the route still holds.
  *
+ * A clone may also be one datagram socket's own, without a host route: what a
+ * message about that very socket's datagram claims is for it alone. Its MTU is
+ * in rt_pmtu, which ends by itself. The socket has a reference, and each packet
+ * that is on its way.
+ *
  * A clone that is disowned (its namespace or this module goes away) gets the
  * stock operations back and is a plain, obsolete rtable from then on.
  */
@@ -32,6 +37,7 @@
 #include <linux/rculist.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <linux/jiffies.h>
 #include <net/dst_metadata.h>
 #include <net/ip.h>
 #include <net/ip_fib.h>
@@ -48,11 +54,12 @@
  * @metrics:	must be first, see above
  * @rt:	the clone itself
  * @net:	namespace; alive while @route is not NULL
- * @route:	the host route, NULL once disowned
+ * @route:	the host route, NULL once disowned, or if it is a socket's own
  * @in_route:	the route's set; table lock, RCU
  * @in_all:	all clones; all_lock
  * @origin:	metrics of the original, only compared
  * @base_mtu:	RTAX_MTU of the original, bytes, 0: the device's
+ * @own:	a socket's own
  * @rcu:	defers the set's reference
  */
 struct hostroute_clone {
@@ -64,6 +71,7 @@ struct hostroute_clone {
 	struct list_head		in_all;
 	const u32			*origin;
 	u32				base_mtu;
+	bool				own;
 	struct rcu_head			rcu;
 };
 
@@ -135,6 +143,16 @@ static unsigned int clone_default_advmss(const struct dst_entry *dst)
 	return min(mss, HOSTROUTE_MTU_MAX - headers);
 }
 
+/* A socket's own clone is not there when its time is up: the socket looks its
+ * route up again, and may come under a host route.
+ */
+static struct dst_entry *clone_check(struct dst_entry *dst, u32 cookie)
+{
+	if (clone_of(dst)->own && time_after_eq(jiffies, READ_ONCE(dst->expires)))
+		return NULL;
+	return stock_ops->check(dst, cookie);
+}
+
 /* Tunnels, xfrm and TCP report a smaller MTU of their own here. The stock
  * operation would make a next-hop exception that this clone never sees.
  */
@@ -166,18 +184,17 @@ static void clone_update_pmtu(struct dst_entry *dst, struct sock *sk,
 }
 
 /**
- * hostroute_route_clonable - can packets on this route be put under a host route?
+ * hostroute_route_plain - is this of a kind that host routes are for?
  * @dst: any dst_entry; under RCU or with a reference
  *
  * Plain unicast IPv4 routes through a device only: no xfrm, no lightweight
  * tunnel, no "mtu lock", nothing of somebody else's making.
  */
-bool hostroute_route_clonable(const struct dst_entry *dst)
+bool hostroute_route_plain(const struct dst_entry *dst)
 {
 	const struct rtable *rt = container_of(dst, struct rtable, dst);
 
-	if (READ_ONCE(dst->ops) != stock_ops ||
-	    dst->obsolete != DST_OBSOLETE_FORCE_CHK || dst->error)
+	if (READ_ONCE(dst->ops) != stock_ops || dst->error)
 		return false;
 #ifdef CONFIG_XFRM
 	if (dst->xfrm)
@@ -191,6 +208,16 @@ bool hostroute_route_clonable(const struct dst_entry *dst)
 	if (dst_metric_locked(dst, RTAX_MTU))
 		return false;
 	return !(dst->dev->flags & IFF_LOOPBACK) && !netif_is_l3_master(dst->dev);
+}
+
+/**
+ * hostroute_route_clonable - can packets on this route be put under a host route?
+ * @dst: any dst_entry; under RCU or with a reference
+ */
+bool hostroute_route_clonable(const struct dst_entry *dst)
+{
+	return dst->obsolete == DST_OBSOLETE_FORCE_CHK &&
+	       hostroute_route_plain(dst);
 }
 
 /**
@@ -262,6 +289,7 @@ static u32 clone_mtu(const struct hostroute_clone *clone,
 	return min(READ_ONCE(route->mtu), base_mtu(clone));
 }
 
+/* @route may be NULL, see hostroute_route_own(). */
 static struct hostroute_clone *make(struct hostroute *route,
 				    const struct rtable *origin,
 				    struct net_device *dev)
@@ -314,12 +342,14 @@ static struct hostroute_clone *make(struct hostroute *route,
 	       sizeof(clone->metrics.metrics));
 	refcount_set(&clone->metrics.refcnt, 1);
 	clone->base_mtu = dst_metric_raw(&origin->dst, RTAX_MTU);
-	set_mtu(clone, clone_mtu(clone, route));
+	clone->own = !route;
 	rt->dst._metrics = (unsigned long)&clone->metrics |
 			   DST_METRICS_READ_ONLY | DST_METRICS_REFCOUNTED;
-
-	hostroute_hold(route);
-	rcu_assign_pointer(clone->route, route);
+	if (route) {
+		set_mtu(clone, clone_mtu(clone, route));
+		hostroute_hold(route);
+		rcu_assign_pointer(clone->route, route);
+	}
 	spin_lock_bh(&all_lock);
 	list_add(&clone->in_all, &all_clones);
 	spin_unlock_bh(&all_lock);
@@ -334,6 +364,8 @@ static void retire(struct hostroute_clone *clone)
 	if (clone->rt->dst.obsolete == DST_OBSOLETE_DEAD)
 		return;
 	set_mtu(clone, clone->base_mtu);
+	if (clone->own)
+		clone->rt->dst.expires = jiffies;
 	WRITE_ONCE(clone->rt->dst.obsolete, DST_OBSOLETE_KILL);
 }
 
@@ -467,6 +499,158 @@ void hostroute_route_drop_all(struct hostroute_table *table)
 	}
 }
 
+/* ---- a socket's own ------------------------------------------------------------------- */
+
+bool hostroute_route_is_own(const struct dst_entry *dst)
+{
+	return is_clone(dst) && clone_of(dst)->own;
+}
+
+static bool connected_to(const struct sock *sk, __be32 daddr)
+{
+	return READ_ONCE(sk->sk_state) == TCP_ESTABLISHED &&
+	       READ_ONCE(inet_sk(sk)->inet_daddr) == daddr;
+}
+
+/**
+ * hostroute_route_swap - give a connected datagram socket another route
+ * @sk:		a socket whose route nobody owns
+ * @daddr:	only if it is connected to this address,
+ * @old:	and this is its route now; with a reference of the caller's
+ * @new:	with a reference, which the socket gets
+ *
+ * Many destinations share a stock route, so that a socket that is connected
+ * elsewhere meanwhile may have @old again: it is looked at once more after the
+ * swap. connect() forgets the route, sets the address, sets the route.
+ *
+ * Context: RCU. Return: false if it was not, or is not any more; the reference
+ * to @new is dropped then.
+ */
+bool hostroute_route_swap(struct sock *sk, __be32 daddr, struct dst_entry *old,
+			  struct dst_entry *new)
+{
+	struct dst_entry **cache = (__force struct dst_entry **)&sk->sk_dst_cache;
+
+	if (!connected_to(sk, daddr) || cmpxchg(cache, old, new) != old) {
+		dst_release(new);
+		return false;
+	}
+	dst_release(old);
+	if (connected_to(sk, daddr))
+		return true;
+	if (cmpxchg(cache, new, NULL) == new)
+		dst_release(new);
+	return false;
+}
+
+/* As the stock path does it for an exception: below the floor DF is not set,
+ * for the path may carry even less.
+ */
+static void limit_own(struct hostroute_clone *clone, u32 mtu,
+		      const struct hostroute_limits *limits)
+{
+	u32 floor = READ_ONCE(limits->min_mtu_unproven);
+	u64 life = READ_ONCE(limits->expire_unproven);
+	struct rtable *rt = clone->rt;
+
+	life = life ? min_t(u64, life * HZ, LONG_MAX / 2) : LONG_MAX / 2;
+	spin_lock_bh(&all_lock);
+	rt->rt_pmtu = min(base_mtu(clone), max(mtu, floor));
+	rt->rt_mtu_locked = mtu < floor;
+	WRITE_ONCE(rt->dst.expires, jiffies + (unsigned long)life);
+	spin_unlock_bh(&all_lock);
+}
+
+/**
+ * hostroute_route_lower_own - a host route carries less than what a socket has
+ * @dst: a socket's own clone
+ * @mtu: bytes, of the host route
+ */
+void hostroute_route_lower_own(const struct dst_entry *dst, u32 mtu)
+{
+	struct rtable *rt = clone_of(dst)->rt;
+
+	spin_lock_bh(&all_lock);
+	if (rt->rt_pmtu > mtu)
+		rt->rt_pmtu = mtu;
+	spin_unlock_bh(&all_lock);
+}
+
+static struct hostroute_clone *make_own(struct hostroute_net *hn,
+					struct dst_entry *old)
+{
+	struct net_device *dev = READ_ONCE(old->dev);
+	struct hostroute_clone *clone;
+	struct mem_cgroup *memcg;
+
+	if (!is_clone(old) && !hostroute_route_clonable(old))
+		return NULL;
+	if (READ_ONCE(dev->reg_state) != NETREG_REGISTERED)
+		return NULL;
+	memcg = set_active_memcg(hn->table.memcg);
+	clone = make(NULL, container_of(old, struct rtable, dst), dev);
+	set_active_memcg(memcg);
+	if (clone && is_clone(old)) {
+		clone->base_mtu = clone_of(old)->base_mtu;
+		set_mtu(clone, clone->base_mtu);
+	}
+	return clone;
+}
+
+/**
+ * hostroute_route_own - what is claimed about a socket's own datagram
+ * @hn:	 the namespace
+ * @sk:	 a UDP socket
+ * @daddr: only if it is connected to this address
+ * @mtu: bytes
+ *
+ * The socket alone is put under a clone with this MTU, not below
+ * min_mtu_unproven, for expire_unproven seconds. One without a valid route
+ * looks for one at its next send.
+ *
+ * Context: RCU, BH off.
+ */
+void hostroute_route_own(struct hostroute_net *hn, struct sock *sk, __be32 daddr,
+			 u32 mtu)
+{
+	struct dst_entry *old = sk_dst_get(sk);
+	struct hostroute_clone *clone;
+
+	if (!old)
+		return;
+	if (!connected_to(sk, daddr) || !dst_check(old, 0) || mtu > dst_mtu(old))
+		goto out;
+	if (hostroute_route_is_own(old)) {
+		limit_own(clone_of(old), mtu, &hn->table.limits);
+		goto out;
+	}
+	clone = mtu < dst_mtu(old) ? make_own(hn, old) : NULL;
+	if (!clone)
+		goto out;
+	limit_own(clone, mtu, &hn->table.limits);
+	if (hostroute_route_swap(sk, daddr, old, &clone->rt->dst))
+		hostroute_stats_inc(hn->stats, HOSTROUTE_OWN_ROUTE);
+out:
+	dst_release(old);
+}
+
+/**
+ * hostroute_route_drop_own - no socket stays under a clone of its own
+ * @net: of this namespace
+ *
+ * Context: process.
+ */
+void hostroute_route_drop_own(const struct net *net)
+{
+	struct hostroute_clone *clone;
+
+	spin_lock_bh(&all_lock);
+	list_for_each_entry(clone, &all_clones, in_all)
+		if (clone->own && clone->net == net)
+			retire(clone);
+	spin_unlock_bh(&all_lock);
+}
+
 /* References that sockets, and packets on their way, hold. Under RCU. */
 unsigned int hostroute_route_sockets(const struct hostroute *route)
 {
@@ -535,6 +719,7 @@ void hostroute_route_retire(const struct net *net)
 void hostroute_route_disown(const struct net *net)
 {
 	struct hostroute_clone *clone, *next;
+	struct hostroute *route;
 
 	spin_lock_bh(&all_lock);
 	list_for_each_entry_safe(clone, next, &all_clones, in_all) {
@@ -545,7 +730,9 @@ void hostroute_route_disown(const struct net *net)
 			set_mtu(clone, base_mtu(clone));
 			dst_dev_put(&clone->rt->dst);
 		}
-		hostroute_put(take_off_list(clone));
+		route = take_off_list(clone);
+		if (route)
+			hostroute_put(route);
 		/* Last: from here on it may be freed without all_lock. */
 		smp_store_release(&clone->rt->dst.ops, stock_ops);
 	}
@@ -573,7 +760,7 @@ int hostroute_route_init(void)
 		return -ENOMEM;
 	/* Field by field: the struct embeds a per-CPU counter. */
 	clone_ops.family = stock_ops->family;
-	clone_ops.check = stock_ops->check;
+	clone_ops.check = clone_check;
 	clone_ops.mtu = stock_ops->mtu;
 	clone_ops.cow_metrics = stock_ops->cow_metrics;
 	clone_ops.negative_advice = stock_ops->negative_advice;

@@ -22,10 +22,19 @@
 
 struct hostroute_limits hostroute_default_limits = HOSTROUTE_LIMITS_DEFAULT;
 u32 hostroute_default_mode = HOSTROUTE_MODE_ENFORCE;
+u32 hostroute_default_unproven = HOSTROUTE_UNPROVEN_ISOLATE;
+u32 hostroute_default_unproven_rate = HOSTROUTE_UNPROVEN_RATE_DEFAULT;
 
 static const char * const mode_words[] = {
 	[HOSTROUTE_MODE_ENFORCE] = "enforce",
+	[HOSTROUTE_MODE_OBSERVE] = "observe",
 	[HOSTROUTE_MODE_OFF] = "off",
+	NULL
+};
+
+static const char * const unproven_words[] = {
+	[HOSTROUTE_UNPROVEN_ISOLATE] = "isolate",
+	[HOSTROUTE_UNPROVEN_IGNORE] = "ignore",
 	NULL
 };
 
@@ -68,12 +77,13 @@ static int apply_mode(struct hostroute_net *hn, u32 value)
 {
 	WRITE_ONCE(hn->mode, value);
 	hostroute_net_changed(hn);
-	if (value != HOSTROUTE_MODE_OFF)
+	if (value == HOSTROUTE_MODE_ENFORCE)
 		return 0;
 	/* No hook makes a clone any more when they are dropped. */
 	flush_work(&hn->output_work);
 	synchronize_rcu();
 	hostroute_route_drop_all(&hn->table);
+	hostroute_route_drop_own(hn->net);
 	return 0;
 }
 
@@ -120,6 +130,18 @@ static int apply_expire_unproven(struct hostroute_net *hn, u32 value)
 {
 	WRITE_ONCE(hn->table.limits.expire_unproven, value);
 	hostroute_net_resweep(hn);
+	return 0;
+}
+
+static int apply_unproven(struct hostroute_net *hn, u32 value)
+{
+	WRITE_ONCE(hn->unproven, value);
+	return 0;
+}
+
+static int apply_unproven_rate(struct hostroute_net *hn, u32 value)
+{
+	WRITE_ONCE(hn->unproven_rate, value);
 	return 0;
 }
 
@@ -173,6 +195,20 @@ static const struct setting expire_unproven_setting = {
 	.initial = &hostroute_default_limits.expire_unproven,
 	.at = AT(table.limits.expire_unproven),
 	.apply = apply_expire_unproven,
+};
+
+static const struct setting unproven_setting = {
+	.words = unproven_words,
+	.initial = &hostroute_default_unproven,
+	.at = AT(unproven),
+	.apply = apply_unproven,
+};
+
+static const struct setting unproven_rate_setting = {
+	.max = HOSTROUTE_UNPROVEN_RATE_MAX,
+	.initial = &hostroute_default_unproven_rate,
+	.at = AT(unproven_rate),
+	.apply = apply_unproven_rate,
 };
 
 static const struct setting at_limit_setting = {
@@ -262,13 +298,15 @@ static const struct kernel_param_ops param_ops = {
 	module_param_cb(name, &param_ops, (void *)&name##_setting, 0644); \
 	MODULE_PARM_DESC(name, text " (new network namespaces)")
 
-PARAM(mode, "enforce or off");
+PARAM(mode, "enforce, observe or off");
 PARAM(max_routes, "host routes at most");
 PARAM(max_unproven, "of these, unproven ones at most, or auto: an eighth");
 PARAM(min_mtu, "lowest MTU believed, bytes");
 PARAM(min_mtu_unproven, "lowest MTU recorded of what is unproven, bytes");
 PARAM(expire, "seconds that a learned MTU lasts, 0 for ever");
 PARAM(expire_unproven, "seconds that an unproven one lasts, 0 for ever");
+PARAM(unproven, "what nothing can prove: isolate or ignore");
+PARAM(unproven_rate, "new unproven host routes a second, 0 for any number");
 PARAM(at_limit, "when full: evict or ignore");
 
 /* ---- attributes ------------------------------------------------------------------ */
@@ -333,6 +371,8 @@ SETTING_ATTR(min_mtu);
 SETTING_ATTR(min_mtu_unproven);
 SETTING_ATTR(expire);
 SETTING_ATTR(expire_unproven);
+SETTING_ATTR(unproven);
+SETTING_ATTR(unproven_rate);
 
 static ssize_t count_show(struct device *dev, struct device_attribute *attr,
 			  char *buf)
@@ -488,6 +528,7 @@ static ssize_t flush_store(struct device *dev, struct device_attribute *attr,
 	if (has_nul(buf, len) || (!all && !sysfs_streq(buf, "learned")))
 		return -EINVAL;
 	hostroute_table_flush(&hn->table, all);
+	hostroute_route_drop_own(hn->net);
 	hostroute_net_changed(hn);
 	return len;
 }
@@ -503,6 +544,8 @@ static struct attribute *main_attrs[] = {
 	&min_mtu_unproven_attr.attr.attr,
 	&expire_attr.attr.attr,
 	&expire_unproven_attr.attr.attr,
+	&unproven_attr.attr.attr,
+	&unproven_rate_attr.attr.attr,
 	&dev_attr_count.attr,
 	&dev_attr_count_unproven.attr,
 	&dev_attr_add.attr,

@@ -4,7 +4,8 @@
  *
  * Pure: time, limits and claims come in as arguments; nothing here looks at a
  * packet, a socket or a clock. What a change means for clones is told to
- * hostroute_route_sync() and hostroute_route_drop(), which the tests replace.
+ * hostroute_route_sync() and hostroute_route_drop(), and what happened to
+ * hostroute_trace_route(): the tests replace all three.
  *
  * While it is linked a route is in the hash (look-ups), in the ids (walks that
  * can stop and go on later) and in the pool of its rank: the unproven in an
@@ -101,6 +102,7 @@ int hostroute_table_init(struct hostroute_table *table,
 	table->serial = 0;
 	table->now = 0;
 	table->smallest_mtu = U32_MAX;
+	table->smallest_any = U32_MAX;
 	table->limits = *limits;
 	/* From the copy: a module parameter may change meanwhile. */
 	table->unproven_follows =
@@ -168,6 +170,15 @@ u64 hostroute_table_expires(const struct hostroute_table *table,
 	return life ? atomic64_read(&route->updated) + (u64)life * NSEC_PER_SEC : 0;
 }
 
+/* It happened to this one: counted, and shown to those who watch. */
+static void note(struct hostroute_table *table, const struct hostroute *route,
+		 enum hostroute_outcome what)
+{
+	lockdep_assert_held(&table->lock);
+	hostroute_stats_inc(table->stats, what);
+	hostroute_trace_route(table, route, what, false);
+}
+
 /* 64 bits of nanoseconds do not wrap in 584 years of uptime. */
 static bool lapsed(const struct hostroute_table *table,
 		   const struct hostroute *route, u64 now)
@@ -194,9 +205,16 @@ bool hostroute_table_expired(const struct hostroute_table *table,
 
 static void note_mtu(struct hostroute_table *table, const struct hostroute *route)
 {
-	if (rank_of(route) != HOSTROUTE_RANK_UNPROVEN &&
-	    route->mtu < table->smallest_mtu)
-		WRITE_ONCE(table->smallest_mtu, route->mtu);
+	bool unproven = rank_of(route) == HOSTROUTE_RANK_UNPROVEN;
+	u32 mtu = route->mtu;
+
+	if (!unproven && mtu < table->smallest_mtu)
+		WRITE_ONCE(table->smallest_mtu, mtu);
+	/* Who claimed this may have claimed less. */
+	if (unproven && mtu <= READ_ONCE(table->limits.min_mtu_unproven))
+		mtu = HOSTROUTE_MTU_MIN;
+	if (mtu < table->smallest_any)
+		WRITE_ONCE(table->smallest_any, mtu);
 }
 
 static void set_mtu(struct hostroute_table *table, struct hostroute *route, u32 mtu)
@@ -360,9 +378,11 @@ static void unlink(struct hostroute_table *table, struct hostroute *route,
 	WRITE_ONCE(table->count, table->count - 1);
 	if (!hostroute_table_applies(table))
 		WRITE_ONCE(table->smallest_mtu, U32_MAX);
+	if (!table->count)
+		WRITE_ONCE(table->smallest_any, U32_MAX);
 	WRITE_ONCE(route->dead, true);
 	hostroute_route_drop(table, route);
-	hostroute_stats_inc(table->stats, why);
+	note(table, route, why);
 	hostroute_put(route);
 }
 
@@ -453,7 +473,7 @@ static void restore(struct hostroute_table *table, struct hostroute *route)
 	set_mtu(table, route, route->pinned_mtu);
 	WRITE_ONCE(route->router, 0);
 	WRITE_ONCE(route->ifindex, 0);
-	hostroute_stats_inc(table->stats, HOSTROUTE_RESTORED);
+	note(table, route, HOSTROUTE_RESTORED);
 }
 
 /* A message about a known destination was believed. */
@@ -484,6 +504,8 @@ static enum hostroute_outcome update(struct hostroute_table *table,
 	 */
 	if (mtu < route->mtu && mtu >= claim->estimate)
 		return HOSTROUTE_IGNORED_NOT_SMALLER;
+	if (claim->dry_run)
+		return mtu == route->mtu ? HOSTROUTE_REFRESHED : HOSTROUTE_LOWERED;
 	if (claim->class > route->class)
 		change_class(table, route, claim->class);
 	if (mtu == route->mtu) {
@@ -503,6 +525,8 @@ static enum hostroute_outcome confirm(struct hostroute_table *table,
 	lockdep_assert_held(&table->lock);
 	if (mtu >= claim->estimate)
 		return HOSTROUTE_IGNORED_NOT_SMALLER;
+	if (claim->dry_run)
+		return HOSTROUTE_CONFIRMED;
 	set_mtu(table, route, mtu);
 	change_class(table, route, claim->class);
 	WRITE_ONCE(route->previous_mtu, claim->estimate);
@@ -521,6 +545,8 @@ static enum hostroute_outcome insert(struct hostroute_table *table,
 		return HOSTROUTE_IGNORED_NOT_SMALLER;
 	if (!admitted(table, rank))
 		return HOSTROUTE_IGNORED_FULL;
+	if (claim->dry_run)
+		return HOSTROUTE_LEARNED;
 	route = create_charged(table, &(struct hostroute) {
 		.key = claim->key,
 		.class = claim->class,
@@ -567,6 +593,28 @@ static struct hostroute *find_alive(struct hostroute_table *table,
 	return NULL;
 }
 
+/* What a claim that is obeyed makes of a route, or of none. */
+static struct hostroute aftermath(const struct hostroute *route,
+				  const struct hostroute_claim *claim, u32 mtu)
+{
+	struct hostroute after = {
+		.key = claim->key,
+		.class = claim->class,
+		.mtu = mtu,
+		.previous_mtu = claim->estimate,
+		.router = claim->router,
+		.ifindex = claim->ifindex,
+	};
+
+	/* Of one that is confirmed nothing stays. */
+	if (route && rank_of(route) >= hostroute_rank(claim->class)) {
+		after.class = max_t(u8, route->class, claim->class);
+		after.previous_mtu = mtu < route->mtu ? route->mtu :
+							route->previous_mtu;
+	}
+	return after;
+}
+
 static void log_limit(const struct hostroute_table *table, u32 max,
 		      enum hostroute_outcome outcome)
 {
@@ -587,6 +635,9 @@ static void log_limit(const struct hostroute_table *table, u32 max,
  * the same value again does. A pinned route may be lowered for a while, and
  * stays pinned (KB 244539).
  *
+ * A dry run changes nothing but what time has changed already: what has expired
+ * is taken out, as the sweep would do it.
+ *
  * Context: any but hardirq; takes the table's lock.
  * Return: LEARNED, LOWERED, REFRESHED, CONFIRMED, IGNORED_NOT_SMALLER,
  * OUTRANKED, IGNORED_FULL or PASSED_MEMORY.
@@ -597,7 +648,7 @@ enum hostroute_outcome hostroute_table_learn(struct hostroute_table *table,
 	enum hostroute_rank rank = hostroute_rank(claim->class);
 	u32 mtu = max(claim->mtu, floor_of(table, claim->class));
 	enum hostroute_outcome outcome;
-	struct hostroute *route;
+	struct hostroute *route, after;
 	bool full;
 	u32 max;
 
@@ -605,6 +656,7 @@ enum hostroute_outcome hostroute_table_learn(struct hostroute_table *table,
 	route = find_alive(table, &claim->key, claim->now);
 	max = table->limits.max_routes;
 	full = table->count >= max && !table->pool[HOSTROUTE_RANK_UNPROVEN].count;
+	after = aftermath(route, claim, mtu);
 	if (!route)
 		outcome = insert(table, claim, mtu);
 	else if (rank == HOSTROUTE_RANK_UNPROVEN && rank_of(route) != rank)
@@ -613,10 +665,11 @@ enum hostroute_outcome hostroute_table_learn(struct hostroute_table *table,
 		outcome = confirm(table, route, claim, mtu);
 	else
 		outcome = update(table, route, claim, mtu);
+	hostroute_trace_route(table, &after, outcome, claim->dry_run);
 	spin_unlock_bh(&table->lock);
 
 	/* Never for what anybody can send. */
-	if (full && max && rank != HOSTROUTE_RANK_UNPROVEN &&
+	if (full && max && !claim->dry_run && rank != HOSTROUTE_RANK_UNPROVEN &&
 	    (outcome == HOSTROUTE_LEARNED || outcome == HOSTROUTE_IGNORED_FULL))
 		log_limit(table, max, outcome);
 	return outcome;
@@ -644,7 +697,7 @@ static int pin_new(struct hostroute_table *table, const struct hostroute_key *ke
 		return -ENOMEM;
 	make_room(table, HOSTROUTE_RANK_PINNED);
 	link(table, route);
-	hostroute_stats_inc(table->stats, HOSTROUTE_ADDED);
+	note(table, route, HOSTROUTE_ADDED);
 	return 0;
 }
 
@@ -660,7 +713,7 @@ static void pin_known(struct hostroute_table *table, struct hostroute *route,
 	WRITE_ONCE(route->router, 0);
 	WRITE_ONCE(route->ifindex, 0);
 	join_pool(table, route);
-	hostroute_stats_inc(table->stats, HOSTROUTE_PINNED);
+	note(table, route, HOSTROUTE_PINNED);
 }
 
 /**

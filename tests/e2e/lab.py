@@ -159,6 +159,12 @@ class Namespace:
     def stats(self):
         return {n: self.stat(n) for n in sorted(os.listdir(self.path("stats")))}
 
+    def handled(self):
+        """Messages that are dealt with; "received" counts them before."""
+        acted_on = {"learned", "lowered", "refreshed", "confirmed", "recorded", "outranked"}
+        return sum(self.stat(n) for n in os.listdir(self.path("stats"))
+                   if n in acted_on or n.startswith(("ignored_", "passed_")))
+
     def count(self):
         return int(self.get("count"))
 

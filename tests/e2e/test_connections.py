@@ -504,22 +504,6 @@ class Refusals(OnPath):
         self.assertEqual(self.srv.count(), 1)
         self.assertLessEqual(before["snd_cwnd"], 10)
 
-    def test_udp_stays_stock(self):
-        """Nothing proves a quote of a datagram: it is put on record, applies to
-        no connection, and the stock path acts on it."""
-        with self.srv.socket(socket.SOCK_DGRAM) as s:
-            s.connect((Path.CLI, 9))
-            s.setsockopt(socket.IPPROTO_IP, 10, 2)  # IP_MTU_DISCOVER, DO
-            s.send(b"x" * 1000)
-            self.path.wire.wait(lambda f: f.frag_needed, "the router's message")
-            lab.wait_for(lambda: self.srv.stat("passed_unproven"), "it to be passed on")
-            # 320 is below the stock minimum, which locks 552.
-            lab.wait_for(lambda: s.getsockopt(socket.IPPROTO_IP, 14) == 552, "IP_MTU")
-        entry, = self.srv.listing()
-        self.assertEqual((entry["destination"], entry["state"], entry["mtu"], entry["router"]),
-                         (Path.CLI, "unproven", "552", Path.RTR_SRV))
-        self.assertEqual((self.srv.count(), self.srv.get("count_unproven")), (1, "1"))
-
 
 if __name__ == "__main__":
     unittest.main()

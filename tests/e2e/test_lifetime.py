@@ -173,11 +173,9 @@ class GoingAway(unittest.TestCase):
             try:
                 traffic.check()
                 self.assertEqual(path.srv.count(), 1)
-                begun = time.monotonic()
+                # With a reference left it would never end, and the console say
+                # "waiting for eth0 to become free", which fails the run.
                 path.srv.ip("link del eth0")
-                # It would print "waiting for eth0 to become free" after 10 s,
-                # and never end.
-                self.assertLess(time.monotonic() - begun, 9)
                 self.assertEqual(path.srv.count(), 1, "the destination is forgotten")
             finally:
                 traffic.close()
@@ -197,9 +195,7 @@ class GoingAway(unittest.TestCase):
             self.assertGreaterEqual(int(path.srv.listing()[0]["sockets"]), 1)
             rmmod()
             try:
-                begun = time.monotonic()
                 path.srv.ip("link del eth0")
-                self.assertLess(time.monotonic() - begun, 9)
             finally:
                 insmod()
 
@@ -238,7 +234,8 @@ class Settings(unittest.TestCase):
             default = re.search(r"The default is (\w+)\.", entry)
             if default and default[1] != "auto":
                 self.assertEqual(self.ns.get(name), default[1], name)
-        self.assertEqual(len(re.findall("The default is", text)), 8)
+        self.assertEqual({name for name, entry in entries.items() if "The default is" in entry},
+                         set(os.listdir("/sys/module/pmtu_hostroute/parameters")))
         guide = (docs / "pmtu_hostroute.rst").read_text(encoding="utf-8")
         counters = set(os.listdir(self.ns.path("stats")))
         self.assertEqual({c for c in counters if f"``{c}``" not in guide}, set())
@@ -246,7 +243,7 @@ class Settings(unittest.TestCase):
         self.assertEqual(told - counters, set())
 
     def test_good_values(self):
-        good = {"mode": ("off", "enforce"), "at_limit": ("ignore", "evict"),
+        good = {"mode": ("off", "observe", "enforce"), "at_limit": ("ignore", "evict"),
                 "max_routes": ("0", "1", "2147483646"), "min_mtu": ("68", "65535"),
                 "max_unproven": ("0", "1", "2147483646"), "min_mtu_unproven": ("68", "65535"),
                 "expire": ("0", "1", "2147483647"),
@@ -301,7 +298,7 @@ class Settings(unittest.TestCase):
     def test_parameters(self):
         rmmod()
         try:
-            for param in ("max_routes=2147483647", "max_routes=x", "max_routes", "mode=on",
+            for param in ("max_routes=2147483647", "max_routes=x", "max_routes", "mode=on", "mode=observed",
                           "min_mtu=67", "expire=-1", "at_limit=", "max_unproven=most",
                           "min_mtu_unproven=0", "expire_unproven=1s"):
                 with self.assertRaises(AssertionError, msg=param):

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Public facts: could this host have sent the quoted packet, and could a router
+ * have found it too big? Asked of addresses and routes alone, never of a
+ * socket, so that a refusal tells nobody more than he could find out with a
+ * ping.
+ *
+ * A route that is looked up here is that of a packet without its socket: not
+ * bound to a device, without SO_MARK, the owner of the namespace's. For TCP that
+ * may be the wrong one, and need not be known: the connection that proves the
+ * message holds the right one. So of TCP only what holds for every socket is
+ * asked. What is neither TCP, UDP nor an Echo the stock path knows more about.
+ */
+#include "../pmtu_hostroute.h"
+#include "compat.h"
+
+#include <linux/in.h>
+#include <net/ip.h>
+#include <net/ip_fib.h>
+#include <net/l3mdev.h>
+
+static struct rtable *look_up(struct net *net, const struct sk_buff *skb,
+			      const struct hostroute_msg *msg, int l3mdev)
+{
+	/* The ports would tell more about policy routing than a third party may
+	 * be shown. The source is known to be this host's.
+	 */
+	struct flowi4 fl4 = {
+		.daddr = msg->daddr,
+		.saddr = msg->saddr,
+		.flowi4_oif = l3mdev,
+		.flowi4_proto = msg->protocol,
+		.flowi4_mark = IP4_REPLY_MARK(net, skb->mark),
+		.flowi4_flags = FLOWI_FLAG_ANYSRC,
+		.flowi4_uid = sock_net_uid(net, NULL),
+	};
+
+	hostroute_compat_flow_tos(&fl4, msg->tos);
+	return ip_route_output_key(net, &fl4);
+}
+
+static enum hostroute_outcome no_route(const struct net *net, long err)
+{
+	switch (err) {
+	case -ENETUNREACH:
+	case -EHOSTUNREACH:	/* unreachable */
+	case -EINVAL:		/* blackhole */
+	case -EACCES:		/* prohibit */
+		/* There may be one for the socket's mark, or its user. */
+		return fib4_has_custom_rules(net) ? HOSTROUTE_PASSED_ROUTE :
+						    HOSTROUTE_IGNORED_DESTINATION;
+	case -ENOMEM:
+	case -ENOBUFS:
+		/* The stock path would share it with everybody. */
+		return HOSTROUTE_IGNORED_MEMORY;
+	default:		/* xfrm */
+		return HOSTROUTE_PASSED_ROUTE;
+	}
+}
+
+/* No router is on the way to a neighbour. Behind a device without neighbours
+ * (PPP, a tunnel) anybody may be.
+ */
+static bool on_link(const struct rtable *rt)
+{
+	return !rt->rt_gw_family &&
+	       !(rt->dst.dev->flags & (IFF_NOARP | IFF_POINTOPOINT));
+}
+
+static enum hostroute_outcome judge_route(const struct rtable *rt,
+					  const struct hostroute_msg *msg,
+					  struct hostroute_path *path)
+{
+	const struct dst_entry *dst = &rt->dst;
+
+	if (rt->rt_type != RTN_UNICAST || dst->dev->flags & IFF_LOOPBACK)
+		return HOSTROUTE_IGNORED_DESTINATION;
+	if (dst_metric_locked(dst, RTAX_MTU))
+		return HOSTROUTE_IGNORED_LOCKED;
+	/* Plain, not clonable: it may be stale by now, and still tells. */
+	if (!hostroute_route_plain(dst))
+		return HOSTROUTE_PASSED_ROUTE;
+	if (on_link(rt))
+		return HOSTROUTE_IGNORED_ON_LINK;
+	/* Not what the stock path has made of the same claims. */
+	path->estimate = dst_metric_raw(dst, RTAX_MTU) ?:
+			 READ_ONCE(dst->dev->mtu);
+	if (msg->mtu >= path->estimate)
+		return HOSTROUTE_IGNORED_NOT_SMALLER;
+	return HOSTROUTE_CONTINUE;
+}
+
+static enum hostroute_outcome check_route(struct net *net,
+					  const struct sk_buff *skb,
+					  const struct hostroute_msg *msg,
+					  struct hostroute_path *path)
+{
+	struct rtable *rt = look_up(net, skb, msg, path->l3mdev);
+	enum hostroute_outcome outcome;
+
+	if (IS_ERR(rt))
+		return no_route(net, PTR_ERR(rt));
+	outcome = judge_route(rt, msg, path);
+	ip_rt_put(rt);
+	return outcome;
+}
+
+/**
+ * hostroute_facts_check - check a message against what is public of this host
+ * @net:  the namespace
+ * @skb:  the message, at LOCAL_IN
+ * @msg:  the message, parsed
+ * @path: filled when the return value is HOSTROUTE_CONTINUE
+ *
+ * RFC 1122 3.2.2, RFC 5927 4.3. In @skb's VRF.
+ *
+ * Context: softirq, RCU. Takes no lock of ours; the route that is looked up is
+ * let go before it returns.
+ * Return: HOSTROUTE_CONTINUE, or what became of the message.
+ */
+enum hostroute_outcome hostroute_facts_check(struct net *net,
+					     const struct sk_buff *skb,
+					     const struct hostroute_msg *msg,
+					     struct hostroute_path *path)
+{
+	const struct net_device *dev = skb->dev;
+	unsigned int type = inet_addr_type_dev_table(net, dev, msg->daddr);
+
+	*path = (struct hostroute_path) {
+		.l3mdev = l3mdev_master_ifindex_rcu(dev),
+	};
+	if (type == RTN_BROADCAST || type == RTN_MULTICAST)
+		return HOSTROUTE_IGNORED_DESTINATION;
+	/* NAT may send a connection to one of this host's addresses elsewhere,
+	 * and a transparent proxy's has an address that is not this host's.
+	 */
+	if (msg->protocol == IPPROTO_TCP)
+		return HOSTROUTE_CONTINUE;
+
+	if (type == RTN_LOCAL)
+		return HOSTROUTE_IGNORED_DESTINATION;
+	if (inet_addr_type_dev_table(net, dev, msg->saddr) != RTN_LOCAL)
+		return HOSTROUTE_IGNORED_SOURCE;
+	/* RFC 1812 5.3.7 */
+	if (!hostroute_icmp_made_here(skb) &&
+	    inet_addr_type_dev_table(net, dev, msg->router) == RTN_LOCAL)
+		return HOSTROUTE_IGNORED_ROUTER;
+	if (msg->protocol != IPPROTO_UDP && msg->protocol != IPPROTO_ICMP)
+		return HOSTROUTE_PASSED_PROTOCOL;
+	return check_route(net, skb, msg, path);
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A host that consumes an ICMP error owes its report to those whose packet it
+ * was about (RFC 1122 3.2.2.1): EMSGSIZE, and the error queue of IP_RECVERR, as
+ * the stock path gives them, for UDP and raw sockets. What it learned goes no
+ * further than the socket: a connected one gets a route of its own, and nobody
+ * else can tell whether there was a socket at all.
+ *
+ * Kernel sockets that encapsulate have error handlers of their own, and ping
+ * sockets cannot be found from here: messages that may be theirs are left to
+ * the stock path.
+ */
+#include "../pmtu_hostroute.h"
+#include "compat.h"
+
+#include <linux/icmp.h>
+#include <linux/ip.h>
+#include <linux/udp.h>
+#include <net/inet_sock.h>
+#include <net/ip.h>
+#include <net/raw.h>
+#include <net/udp.h>
+
+/* Offset of the quoted IP header from the message's own. */
+static unsigned int quote_at(const struct sk_buff *skb)
+{
+	return ip_hdrlen(skb) + sizeof(struct icmphdr);
+}
+
+/* The error queue of a socket that asked for it. The message itself stays as it
+ * is; the error's data start @payload bytes into it, @port is the peer's.
+ */
+static void queue_error(struct sock *sk, const struct sk_buff *message,
+			const struct hostroute_msg *msg, unsigned int payload,
+			__be16 port)
+{
+	struct sk_buff *skb = skb_clone((struct sk_buff *)message, GFP_ATOMIC);
+
+	if (!skb)
+		return;
+	if (pskb_may_pull(skb, payload))
+		hostroute_compat_icmp_error(sk, skb, port, msg->mtu, payload);
+	kfree_skb(skb);
+}
+
+static void set_error(struct hostroute_net *hn, struct sock *sk)
+{
+	WRITE_ONCE(sk->sk_err, EMSGSIZE);
+	sk_error_report(sk);
+	hostroute_stats_inc(hn->stats, HOSTROUTE_REPORTED);
+}
+
+static bool wants_pmtu(const struct sock *sk)
+{
+	return READ_ONCE(inet_sk(sk)->pmtudisc) != IP_PMTUDISC_DONT;
+}
+
+/* ---- raw sockets ------------------------------------------------------------------ */
+
+static void tell_raw(struct hostroute_net *hn, struct sock *sk,
+		     const struct sk_buff *skb, const struct hostroute_msg *msg)
+{
+	unsigned int payload = quote_at(skb);
+	bool queue = hostroute_compat_recverr(sk);
+
+	if (!queue && READ_ONCE(sk->sk_state) != TCP_ESTABLISHED)
+		return;
+	if (!hostroute_compat_hdrincl(sk))
+		payload += msg->quoted_ihl;
+	if (queue)
+		queue_error(sk, skb, msg, payload, 0);
+	if (queue || wants_pmtu(sk))
+		set_error(hn, sk);
+}
+
+/**
+ * hostroute_report_raw - tell raw sockets about a message that is consumed
+ * @hn:	 the namespace
+ * @skb: the message, at LOCAL_IN; not changed
+ * @msg: the message, parsed
+ *
+ * Context: RCU, BH off.
+ */
+void hostroute_report_raw(struct hostroute_net *hn, const struct sk_buff *skb,
+			  const struct hostroute_msg *msg)
+{
+	u32 hash = raw_hashfunc(hn->net, msg->protocol);
+	struct sock *sk;
+
+	if (msg->observe)
+		return;
+	sk_for_each_rcu(sk, &raw_v4_hashinfo.ht[hash])
+		if (raw_v4_match(hn->net, sk, msg->protocol, msg->daddr,
+				 msg->saddr, skb->dev->ifindex, inet_sdif(skb)))
+			tell_raw(hn, sk, skb, msg);
+}
+
+/* ---- UDP ---------------------------------------------------------------------------- */
+
+/*
+ * Is it a tunnel's? It came from the tunnel's socket, or (source ports may be
+ * made up) went to a port that one is bound to which looks quotes up itself. Any
+ * program may give its socket an encap_type; only what receives for a tunnel
+ * has a function for that.
+ */
+static bool is_tunnels(struct hostroute_net *hn, const struct sk_buff *skb,
+		       const struct hostroute_msg *msg, const struct sock *sk)
+{
+	if (sk)
+		return READ_ONCE(udp_sk(sk)->encap_type) &&
+		       READ_ONCE(udp_sk(sk)->encap_rcv);
+	sk = hostroute_compat_lookup_udp(hn->net, msg->daddr, msg->sport,
+					 msg->saddr, msg->dport,
+					 skb->dev->ifindex, 0);
+	return sk && READ_ONCE(udp_sk(sk)->encap_err_lookup);
+}
+
+static void tell_udp(struct hostroute_net *hn, struct sock *sk,
+		     const struct sk_buff *skb, const struct hostroute_msg *msg,
+		     u32 mtu)
+{
+	unsigned int payload = quote_at(skb) + msg->quoted_ihl + sizeof(struct udphdr);
+
+	/* Only a connected socket shows by its 4-tuple that this was its own. */
+	if (ip_sk_accept_pmtu(sk) &&
+	    READ_ONCE(inet_sk(sk)->inet_dport) == msg->dport)
+		hostroute_route_own(hn, sk, msg->daddr, mtu);
+	if (!wants_pmtu(sk))
+		return;
+	if (hostroute_compat_recverr(sk))
+		queue_error(sk, skb, msg, payload, msg->dport);
+	else if (READ_ONCE(sk->sk_state) != TCP_ESTABLISHED)
+		return;
+	set_error(hn, sk);
+}
+
+static enum hostroute_outcome report_udp(struct hostroute_net *hn,
+					 const struct sk_buff *skb,
+					 const struct hostroute_msg *msg, u32 mtu)
+{
+	struct sock *sk;
+
+	sk = hostroute_compat_lookup_udp(hn->net, msg->daddr, msg->dport,
+					 msg->saddr, msg->sport,
+					 skb->dev->ifindex, inet_sdif(skb));
+	if (is_tunnels(hn, skb, msg, sk))
+		return HOSTROUTE_PASSED_ENCAP;
+	hostroute_report_raw(hn, skb, msg);
+	if (sk && !msg->observe)
+		tell_udp(hn, sk, skb, msg, mtu);
+	return HOSTROUTE_CONTINUE;
+}
+
+/* ---- Echo ----------------------------------------------------------------------------- */
+
+/* Where the kernel does not say, there may be. */
+static bool may_have_ping_sockets(const struct hostroute_net *hn)
+{
+	struct proto *ping = hostroute_compat_ping();
+
+	return !ping || sock_prot_inuse_get(hn->net, ping);
+}
+
+/**
+ * hostroute_report - give the report of a datagram's message
+ * @hn:	 the namespace
+ * @skb: the message, at LOCAL_IN; not changed
+ * @msg: the message, parsed: of UDP or an Echo
+ * @mtu: bytes; what the message claims, or is taken to mean
+ *
+ * Nobody is told of a message that is only observed: the stock path does it.
+ *
+ * Context: RCU, BH off.
+ * Return: HOSTROUTE_CONTINUE, or PASSED_ENCAP or PASSED_PING if nothing was
+ * reported because the stock path has to do it.
+ */
+enum hostroute_outcome hostroute_report(struct hostroute_net *hn,
+					const struct sk_buff *skb,
+					const struct hostroute_msg *msg, u32 mtu)
+{
+	if (msg->protocol == IPPROTO_UDP)
+		return report_udp(hn, skb, msg, mtu);
+	if (may_have_ping_sockets(hn))
+		return HOSTROUTE_PASSED_PING;
+	hostroute_report_raw(hn, skb, msg);
+	return HOSTROUTE_CONTINUE;
+}

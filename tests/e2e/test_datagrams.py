@@ -1,0 +1,484 @@
+# SPDX-License-Identifier: GPL-2.0
+"""UDP, raw sockets and Echoes: what a message about a datagram does, to whom,
+and what it does not do."""
+
+import contextlib
+import errno
+import select
+import socket
+import struct
+import unittest
+
+import lab
+from lab import Path
+from test_connections import OnPath, exchange
+
+IP_MTU_DISCOVER, IP_RECVERR, IP_MTU = 10, 11, 14
+WANT, DO, PROBE, INTERFACE, OMIT = 1, 2, 3, 4, 5
+SOL_UDP, UDP_SEGMENT, MSG_ERRQUEUE = 17, 103, 0x2000
+PORT = 5353
+MTU = 1000
+
+
+class OnDatagramPath(OnPath):
+    def setUp(self):
+        super().setUp()
+        self.path.set_mtu(MTU)
+        self.path.cli.ip(f"route replace default via {Path.RTR_CLI} mtu 1500")
+        self.sink = self.stack.enter_context(self.path.cli.socket(socket.SOCK_DGRAM))
+        self.sink.bind((Path.CLI, PORT))
+
+    def datagrams(self, discover=DO, connected=True, recverr=False):
+        s = self.stack.enter_context(self.srv.socket(socket.SOCK_DGRAM))
+        s.bind((Path.SRV, 0))
+        s.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, discover)
+        s.setsockopt(socket.IPPROTO_IP, IP_RECVERR, recverr)
+        if connected:
+            s.connect((Path.CLI, PORT))
+        return s
+
+    def tell(self, s, length=1400, to=(Path.CLI, PORT)):
+        """Send what does not fit, and wait until the router's message was
+        handled."""
+        before = self.srv.handled()
+        s.sendto(b"t" * (length - 28), to) if to else s.send(b"t" * (length - 28))
+        lab.wait_for(lambda: self.srv.handled() > before, "the router's message")
+        self.wait_until_applied(to or (Path.CLI, PORT))
+
+    def wait_until_applied(self, to):
+        """The hook that does it is registered when there is something to do."""
+        if not self.srv.count():
+            return
+        s = self.datagrams(WANT, connected=False)
+        before = self.srv.stat("fragmented")
+        lab.wait_for(lambda: s.sendto(bytes(1372), to) and
+                     self.srv.stat("fragmented") > before, "the host route to be applied")
+        s.close()
+        while self.drop_one():
+            pass
+
+    def error_of(self, s):
+        lab.wait_for(lambda: select.select([], [], [s], 0) or True, "")
+        return s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+    def queued_error(self, s):
+        """(errno, origin, type, code, info, offender), the address it was sent
+        to, and what the queue has of the datagram."""
+        data, control, _, address = s.recvmsg(2000, 512, MSG_ERRQUEUE)
+        (_, _, raw), = control
+        number, origin, kind, code, _, info, _ = struct.unpack_from("IBBBBII", raw)
+        offender = socket.inet_ntoa(raw[20:24]) if len(raw) >= 24 else None
+        return (number, origin, kind, code, info, offender), address, data
+
+    def arrives(self, s, length, to=(Path.CLI, PORT)):
+        """It gets there, whole, and is on the wire as it should be."""
+        since = len(self.path.wire.frames)
+        data = bytes(length - 28)
+        s.sendto(data, to)
+        self.assertEqual(self.sink.recv(65536), data)
+        return [f for f in self.path.wire.frames[since:] if f.src == Path.SRV]
+
+    def drop_one(self):
+        """Take one datagram that is still queued at the client's, if there is one."""
+        readable, _, _ = select.select([self.sink], [], [], 0.2)
+        return readable and self.sink.recv(65536) is not None
+
+    def assert_fragments(self, frames, mtu=MTU):
+        self.assertGreater(len(frames), 1)
+        for f in frames:
+            self.assertLessEqual(f.length, mtu)
+            self.assertFalse(f.df)
+            self.assertTrue(f.fragment)
+            self.assertNotEqual(f.ident, 0)
+        self.assertEqual(len({f.ident for f in frames}), 1)
+
+    def unproven(self):
+        entry, = self.srv.listing()
+        self.assertEqual((entry["destination"], entry["state"]), (Path.CLI, "unproven"))
+        return int(entry["mtu"])
+
+
+class Connected(OnDatagramPath):
+    def test_it_is_told(self):
+        """EMSGSIZE once, IP_MTU, and EMSGSIZE at once for what is too big."""
+        s = self.datagrams()
+        self.tell(s, to=None)
+        self.assertEqual(self.error_of(s), errno.EMSGSIZE)
+        self.assertEqual(self.error_of(s), 0)
+        self.assertEqual(s.getsockopt(socket.IPPROTO_IP, IP_MTU), MTU)
+        with self.assertRaises(OSError) as caught:
+            s.send(bytes(MTU - 27))
+        self.assertEqual(caught.exception.errno, errno.EMSGSIZE)
+        s.send(bytes(MTU - 28))
+        self.assertEqual(len(self.sink.recv(2000)), MTU - 28)
+        self.assert_no_exception()
+        self.assertEqual(self.unproven(), MTU)
+        self.assertEqual((self.srv.stat("reported"), self.srv.stat("own_route")), (1, 1))
+
+    def test_error_queue(self):
+        s = self.datagrams(recverr=True)
+        self.tell(s, to=None)
+        self.assertEqual(self.queued_error(s),
+                         ((errno.EMSGSIZE, 2, 3, 4, MTU, Path.RTR_SRV), (Path.CLI, PORT),
+                          b"t" * len(self.queued_data())))
+
+    def queued_data(self):
+        """What the router quoted of the datagram, without its headers."""
+        told = self.path.wire.wait(lambda f: f.frag_needed, "the message")
+        return told.quote[28:]
+
+    def test_want_is_fragmented(self):
+        s = self.datagrams(WANT)
+        self.tell(s, to=None)
+        self.error_of(s)
+        since = len(self.path.wire.frames)
+        s.send(bytes(1372))
+        self.assertEqual(len(self.sink.recv(2000)), 1372)
+        self.assert_fragments([f for f in self.path.wire.frames[since:] if f.src == Path.SRV])
+
+    def test_what_it_knows_is_its_own(self):
+        """Without the unproven share nobody else learns of it."""
+        self.srv.set("unproven", "ignore")
+        s, other = self.datagrams(), self.datagrams()
+        self.tell(s, to=None)
+        self.assertEqual(s.getsockopt(socket.IPPROTO_IP, IP_MTU), MTU)
+        self.assertEqual(other.getsockopt(socket.IPPROTO_IP, IP_MTU), 1500)
+        self.assertEqual(self.srv.count(), 0)
+        self.assertEqual(self.srv.stat("ignored_unproven"), 1)
+        self.assert_no_exception()
+
+    def test_it_ends(self):
+        for end in ("expire", "flush", "mode"):
+            s = self.datagrams()
+            if end == "expire":
+                self.srv.set("expire_unproven", 1)
+            self.tell(s, to=None)
+            self.error_of(s)
+            if end == "flush":
+                self.srv.set("flush", "learned")
+            elif end == "mode":
+                self.srv.set("mode", "off")
+            lab.wait_for(lambda: self.mtu_after_send(s) == 1500, f"1500 after {end}")
+            self.srv.set("expire_unproven", 60)
+            self.srv.set("mode", "enforce")
+            self.srv.set("flush", "all")
+
+    def test_another_destination_is_not_its_peer(self):
+        """Destinations behind one router share a stock route."""
+        other = "10.102.45.99"
+        self.path.cli.ip(f"addr add {other}/24 dev eth0")
+        self.path.set_mtu(1500)
+        self.srv.set("add", f"{other} {MTU}")
+        self.wait_until_applied((other, PORT))
+        before = self.srv.stat("fragmented")
+        s = self.datagrams(WANT)
+        with lab.one_cpu():
+            s.send(bytes(1372))
+            s.sendto(bytes(1372), (other, PORT))
+            self.assertEqual(s.getsockopt(socket.IPPROTO_IP, IP_MTU), 1500)
+        self.assertEqual(self.srv.stat("fragmented"), before + 1)
+
+    def test_what_is_known_better_counts(self):
+        """A pinned route applies to a socket that has a route of its own, whose
+        time is up or not."""
+        for mtu in (MTU, 1300):
+            self.path.set_mtu(mtu)
+            s = self.datagrams(WANT)
+            self.srv.set("expire_unproven", 1 if mtu == MTU else 60)
+            self.tell(s, to=None)
+            self.error_of(s)
+            self.path.set_mtu(1500)
+            if mtu == MTU:
+                lab.wait_for(lambda: self.mtu_after_send(s) == 1500, "its time to be up")
+            self.srv.set("add", f"{Path.CLI} 1200")
+            self.wait_until_applied((Path.CLI, PORT))
+            self.path.wire.clear()
+            s.send(bytes(1372))
+            self.assertEqual(len(self.sink.recv(2000)), 1372)
+            self.assert_fragments([f for f in self.path.wire.frames if f.src == Path.SRV], 1200)
+            self.srv.set("flush", "all")
+
+    @staticmethod
+    def mtu_after_send(s):
+        s.send(b"")
+        return s.getsockopt(socket.IPPROTO_IP, IP_MTU)
+
+    def test_below_the_floor(self):
+        """552 is as low as it goes; the path is not known to carry even that, so
+        nothing has DF that may be fragmented."""
+        self.path.set_mtu(320)
+        s = self.datagrams(WANT)
+        self.tell(s, to=None)
+        self.error_of(s)
+        self.assertEqual(s.getsockopt(socket.IPPROTO_IP, IP_MTU), 552)
+        since = len(self.path.wire.frames)
+        s.send(bytes(500))
+        self.assertEqual(len(self.sink.recv(2000)), 500)
+        for f in [f for f in self.path.wire.frames[since:] if f.src == Path.SRV]:
+            self.assertFalse(f.df)
+
+    def test_device_and_module_go(self):
+        """Nothing holds on to what a socket has of its own."""
+        s = self.datagrams()
+        self.tell(s, to=None)
+        self.assertEqual(self.srv.stat("own_route"), 1)
+        self.srv.ip("link del eth0")
+        lab.wait_for(lambda: self.srv.device("eth0", "address") is None, "the device to go")
+        self.path.plug_server()
+        self.error_of(s)
+        lab.wait_for(lambda: self.sends(s), "it to send again")
+        self.srv.set("flush", "all")	# else it is refused before it gets to the router
+        self.tell(s, to=None)
+        self.assertEqual(self.srv.stat("own_route"), 2)
+        lab.run("rmmod", "pmtu_hostroute")
+        lab.run("insmod", lab.os.environ["LAB_MODULE"])
+        self.error_of(s)
+        self.assertTrue(self.sends(s))
+        self.tell(s, to=None)
+
+    @staticmethod
+    def sends(s):
+        try:
+            return s.send(b"x")
+        except OSError:
+            return 0
+
+
+class Unconnected(OnDatagramPath):
+    def test_want_is_fragmented(self):
+        s = self.datagrams(WANT, connected=False)
+        self.tell(s)
+        self.assertEqual(self.unproven(), MTU)
+        self.assertEqual(self.error_of(s), 0)
+        frames = self.arrives(s, 1400)
+        self.assert_fragments(frames)
+        # What fits is left alone.
+        frame, = self.arrives(s, MTU)
+        self.assertTrue(frame.df and not frame.fragment)
+        # So is what others send elsewhere.
+        self.assert_no_exception()
+
+    def test_one_that_is_fragmented_anyway(self):
+        s = self.datagrams(WANT, connected=False)
+        self.tell(s)
+        self.assert_fragments(self.arrives(s, 5000))
+
+    def test_do_is_refused(self):
+        s = self.datagrams(DO, connected=False, recverr=True)
+        self.tell(s)
+        self.queued_error(s)
+        with self.assertRaises(OSError) as caught:
+            s.sendto(bytes(1372), (Path.CLI, PORT))
+        self.assertEqual(caught.exception.errno, errno.EMSGSIZE)
+        error, address, data = self.queued_error(s)
+        self.assertEqual((error[:5], address[0], data), ((errno.EMSGSIZE, 1, 0, 0, MTU),
+                                                         Path.CLI, b""))
+        self.assertEqual(self.srv.stat("too_big"), 1)
+
+    def test_who_wants_the_devices_mtu_gets_it(self):
+        self.tell(self.datagrams(WANT, connected=False))
+        for discover in (PROBE, INTERFACE, OMIT):
+            s = self.datagrams(discover, connected=False)
+            self.path.wire.clear()
+            s.sendto(bytes(1472), (Path.CLI, PORT))
+            sent = self.path.wire.wait(lambda f: f.src == Path.SRV, "the datagram")
+            self.assertEqual((sent.length, sent.df), (1500, discover == PROBE))
+
+    def test_corked(self):
+        s = self.datagrams(WANT, connected=False)
+        self.tell(s)
+        since = len(self.path.wire.frames)
+        s.sendto(bytes(700), socket.MSG_MORE, (Path.CLI, PORT))
+        s.sendto(bytes(672), (Path.CLI, PORT))
+        self.assertEqual(len(self.sink.recv(2000)), 1372)
+        self.assert_fragments([f for f in self.path.wire.frames[since:] if f.src == Path.SRV])
+
+    def test_a_proven_route_counts_for_datagrams(self):
+        cli, srv = self.accepted()
+        exchange(srv, cli, 5000)
+        self.assertEqual(self.srv.route_mtu(Path.CLI), MTU)
+        s = self.datagrams(WANT, connected=False)
+        self.wait_until_applied((Path.CLI, PORT))
+        self.assert_fragments(self.arrives(s, 1400))
+        s = self.datagrams(DO)
+        with self.assertRaises(OSError) as caught:
+            s.send(bytes(1372))
+        self.assertEqual(caught.exception.errno, errno.EMSGSIZE)
+
+
+class InAVrf(OnDatagramPath):
+    def setUp(self):
+        self.stack = contextlib.ExitStack()
+        self.addCleanup(self.stack.close)
+        self.path = Path(1500, vrf=("red", 101))
+        self.addCleanup(self.path.close)
+        self.srv = self.path.srv
+        self.sink = self.stack.enter_context(self.path.cli.socket(socket.SOCK_DGRAM))
+        self.sink.bind((Path.CLI, PORT))
+
+    def test_do_is_refused(self):
+        s = self.stack.enter_context(self.srv.socket(socket.SOCK_DGRAM))
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"red\0")
+        s.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, DO)
+        self.srv.set("add", f"{Path.CLI} {MTU} red")
+        lab.wait_for(lambda: self.refused(s), "the host route to be applied")
+        s.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, WANT)
+        while self.drop_one():
+            pass
+        self.assert_fragments(self.arrives(s, 1400))
+        self.assertEqual((self.srv.stat("too_big"), self.srv.stat("fragmented")), (1, 1))
+
+    def refused(self, s):
+        try:
+            s.sendto(bytes(1372), (Path.CLI, PORT))
+        except OSError as e:
+            return e.errno == errno.EMSGSIZE
+        return False
+
+
+class Segmented(OnDatagramPath):
+    offload = True		# UDP_SEGMENT needs it
+
+    def test_what_fits_goes(self):
+        s = self.datagrams(WANT, connected=False)
+        self.tell(s)
+        s.setsockopt(SOL_UDP, UDP_SEGMENT, 1372)
+        with self.assertRaises(OSError) as caught:
+            s.sendto(bytes(4000), (Path.CLI, PORT))
+        self.assertEqual(caught.exception.errno, errno.EMSGSIZE)
+        s.setsockopt(SOL_UDP, UDP_SEGMENT, MTU - 28)
+        s.sendto(bytes(2 * (MTU - 28)), (Path.CLI, PORT))
+        for _ in range(2):
+            self.assertEqual(len(self.sink.recv(2000)), MTU - 28)
+
+
+class Forged(OnDatagramPath):
+    """From who can guess, or not."""
+
+    def setUp(self):
+        super().setUp()
+        self.path.set_mtu(1500)
+        self.injector = self.path.injector()
+        self.stack.callback(self.injector.close)
+
+    def forge(self, quote, mtu=MTU):
+        before = self.srv.handled()
+        self.injector.send(lab.frag_needed(Path.RTR_SRV, Path.SRV, mtu, quote))
+        lab.wait_for(lambda: self.srv.handled() > before, "the message")
+
+    def test_tcp_is_not_affected(self):
+        cli, srv = self.accepted()
+        for proto in (socket.IPPROTO_UDP, socket.IPPROTO_ICMP):
+            for mtu in (68, 552, 1000):
+                self.forge(lab.datagram_quote(Path.SRV, Path.CLI, proto=proto), mtu)
+        self.assertEqual(self.srv.count(), 1)
+        self.path.wire.clear()
+        exchange(srv, cli, 20000)
+        self.assert_fits(self.path.from_server(), 1500)
+        self.assertEqual(max(f.length for f in self.path.from_server()), 1500)
+        self.assert_no_exception()
+
+    def test_a_port_that_matches_does_not_show(self):
+        """The table is the same whether there is a socket or not."""
+        s = self.datagrams(WANT)
+        port = s.getsockname()[1]
+        seen = []
+        for sport in (port, port ^ 1):
+            quote = bytearray(lab.datagram_quote(Path.SRV, Path.CLI))
+            quote[20:24] = struct.pack("!HH", sport, PORT)
+            self.forge(bytes(quote))
+            entry, = self.srv.listing()
+            del entry["expires_s"]
+            seen.append((entry, self.srv.count()))
+            self.srv.set("flush", "all")
+        self.assertEqual(seen[0], seen[1])
+        self.assertEqual(self.srv.stat("reported"), 1)
+
+    def test_new_ones_are_limited(self):
+        """So many in a second; a destination that is known is not new."""
+        self.srv.set("unproven_rate", 10)
+        for n in range(200):
+            self.injector.send(lab.frag_needed(Path.RTR_SRV, Path.SRV, MTU,
+                                               lab.datagram_quote(Path.SRV, f"10.99.0.{n}")))
+        lab.wait_for(lambda: self.srv.stat("ignored_rate") + self.srv.stat("recorded") == 200,
+                     "the messages")
+        self.assertGreater(self.srv.stat("recorded"), 5)
+        self.assertGreater(self.srv.stat("ignored_rate"), 50)
+        known = self.srv.listing()[0]["destination"]
+        self.forge(lab.datagram_quote(Path.SRV, known), 900)
+        self.assertEqual(self.srv.route_mtu(known), 900)
+        # What is proven is not limited.
+        self.path.set_mtu(MTU)
+        cli, srv = self.accepted()
+        exchange(srv, cli, 5000)
+        self.assertEqual(self.srv.route_mtu(Path.CLI), MTU)
+
+    def test_echo_reply(self):
+        """Anybody can have this host answer him: NDSS 2022."""
+        quote = bytearray(lab.datagram_quote(Path.SRV, Path.CLI, proto=socket.IPPROTO_ICMP))
+        quote[20] = 0
+        for mtu in (68, 1000):
+            self.forge(bytes(quote), mtu)
+        self.assertEqual((self.srv.count(), self.srv.stat("ignored_icmp")), (0, 2))
+        self.assert_no_exception()
+
+    def test_switched_off_by_sysctl(self):
+        self.srv.sysctl(ip_no_pmtu_disc=3)
+        self.forge(lab.datagram_quote(Path.SRV, Path.CLI))
+        self.assertEqual((self.srv.count(), self.srv.stat("passed_disabled")), (0, 1))
+        self.assert_no_exception()
+        self.path.set_mtu(MTU)
+        cli, srv = self.accepted()
+        exchange(srv, cli, 5000)
+        self.assertEqual(self.srv.route_mtu(Path.CLI), MTU)
+
+    def test_no_mtu_is_no_guess(self):
+        self.forge(lab.datagram_quote(Path.SRV, Path.CLI), 0)
+        self.assertEqual((self.srv.count(), self.srv.stat("ignored_mtu")), (0, 1))
+        self.assert_no_exception()
+
+
+class Raw(OnDatagramPath):
+    def test_it_is_told(self):
+        s = self.stack.enter_context(self.srv.socket(socket.SOCK_RAW, proto=socket.IPPROTO_UDP))
+        s.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+        s.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, DO)
+        udp = struct.pack("!HHHH", 4000, PORT, 1380, 0) + bytes(1372)
+        before = self.srv.handled()
+        s.sendto(udp, (Path.CLI, 0))
+        lab.wait_for(lambda: self.srv.handled() > before, "the message")
+        error, address, _ = self.queued_error(s)
+        self.assertEqual((error, address[0]),
+                         ((errno.EMSGSIZE, 2, 3, 4, MTU, Path.RTR_SRV), Path.CLI))
+        with self.assertRaises(OSError) as caught:
+            s.sendto(udp, (Path.CLI, 0))
+        self.assertEqual(caught.exception.errno, errno.EMSGSIZE)
+        self.assert_no_exception()
+
+    def test_echo(self):
+        """A raw socket's Echo: on record. With a ping socket in the namespace the
+        message may be that one's, and is left to the stock path."""
+        icmp = socket.IPPROTO_ICMP
+        s = self.stack.enter_context(self.srv.socket(socket.SOCK_RAW, proto=icmp))
+        s.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+        s.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, DO)
+        echo = bytearray(struct.pack("!BBHHH", 8, 0, 0, 1, 1) + bytes(1364))
+        echo[2:4] = struct.pack("!H", lab.checksum(bytes(echo)))
+        s.sendto(echo, (Path.CLI, 0))
+        lab.wait_for(lambda: self.srv.stat("recorded"), "the message")
+        self.assertEqual(self.queued_error(s)[0], (errno.EMSGSIZE, 2, 3, 4, MTU, Path.RTR_SRV))
+        self.assert_no_exception()
+        self.srv.set("flush", "all")
+
+        self.srv.sysctl(ping_group_range="0 2147483647")
+        ping = self.stack.enter_context(self.srv.socket(socket.SOCK_DGRAM, proto=icmp))
+        ping.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+        ping.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, DO)
+        ping.sendto(echo, (Path.CLI, 0))
+        lab.wait_for(lambda: self.srv.stat("passed_ping"), "the message")
+        self.assertEqual(self.queued_error(ping)[0],
+                         (errno.EMSGSIZE, 2, 3, 4, MTU, Path.RTR_SRV))
+
+
+if __name__ == "__main__":
+    unittest.main()
