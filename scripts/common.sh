@@ -86,9 +86,26 @@ python_root() {
 	tar c -C "$stdlib" --exclude=__pycache__ --exclude='config-*' --exclude=test \
 		--exclude=idlelib --exclude=lib2to3 --exclude=pydoc_data --exclude=distutils . |
 		tar x -C "$root$stdlib"
-	ldd "$python" "$ip" "$stdlib"/lib-dynload/*.so 2>/dev/null | grep -o '/[^ )]*' |
-		grep -v ':$' | sort -u | cat - <(echo "$python") | while read -r file; do
+	add_libraries "$root" "$python" "$ip" "$stdlib"/lib-dynload/*.so
+	mkdir -p "$root$(dirname "$python")"
+	cp -L "$python" "$root$python"
+}
+
+# add_libraries ROOT FILE...: what these need to run, under ROOT
+add_libraries() {
+	local root=$1 file
+	shift
+	ldd "$@" 2>/dev/null | grep -o '/[^ )]*' | grep -v ':$' | sort -u |
+		while read -r file; do
 		mkdir -p "$root$(dirname "$file")"
 		cp -L "$file" "$root$file"
 	done
+}
+
+# add_program ROOT NAME: a program and what it needs to run, in ROOT/sbin
+add_program() {
+	local program
+	program=$(readlink -f "$(PATH=/sbin:/usr/sbin:/bin:/usr/bin command -v "$2")")
+	cp "$program" "$1/sbin/$2"
+	add_libraries "$1" "$program"
 }

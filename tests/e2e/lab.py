@@ -352,30 +352,38 @@ class Injector:
 
 class Forger:
     """Messages that come in through a tun device, as fast as one can write them:
-    they differ in the quoted destination, and the checksum with it."""
+    they differ in the quoted destination, and the checksums with it."""
 
     SRV, RTR = "192.0.2.1", "192.0.2.2"
     AT = 20 + 8 + 16	# outer header, ICMP, destination in the quote
+    SUM = AT - 6	# checksum of the quoted header
 
-    def __init__(self, ns):
+    def __init__(self, ns, quote=None, mtu=1200, dev="tun0", plug=True):
+        """@quote is about destination 0.0.0.0. @plug: the device is the
+        namespace's only one, and brings its address and its router along."""
         with ns:
             self.fd = os.open("/dev/net/tun", os.O_RDWR)
-            fcntl.ioctl(self.fd, 0x400454ca, struct.pack("16sH", b"tun0", 0x1001))
-        ns.ip("link set tun0 up", f"addr add {self.SRV}/24 dev tun0",
-              f"route add default via {self.RTR}")
-        self._packet = bytearray(frag_needed(self.RTR, self.SRV, 1200,
-                                             datagram_quote(self.SRV, "0.0.0.0")))
-        self._sum = ~struct.unpack_from("!H", self._packet, 22)[0] & 0xffff
+            fcntl.ioctl(self.fd, 0x400454ca, struct.pack("16sH", dev.encode(), 0x1001))
+        ns.ip(f"link set {dev} up")
+        if plug:
+            ns.ip(f"addr add {self.SRV}/24 dev {dev}", f"route add default via {self.RTR}")
+        self._packet = bytearray(frag_needed(self.RTR if plug else "198.18.5.5", self.SRV, mtu,
+                                             quote or datagram_quote(self.SRV, "0.0.0.0")))
+        self._sum = ~struct.unpack_from("!H", self._packet, self.SUM)[0] & 0xffff
 
-    def send(self, n):
-        """About destination 10.0.0.0 + @n."""
+    def packet(self, n):
+        """About destination 10.0.0.0 + @n. What changes in the quote, its header's
+        checksum makes up for, so that the message's own stays as it is."""
         high, low = 0x0a00 + (n >> 16), n & 0xffff
         total = self._sum + high + low
         total = (total & 0xffff) + (total >> 16)
         total = (total & 0xffff) + (total >> 16)
-        struct.pack_into("!H", self._packet, 22, ~total & 0xffff)
+        struct.pack_into("!H", self._packet, self.SUM, ~total & 0xffff)
         struct.pack_into("!HH", self._packet, self.AT, high, low)
-        os.write(self.fd, self._packet)
+        return self._packet
+
+    def send(self, n):
+        os.write(self.fd, self.packet(n))
 
 
 def mac_of(ns, dev):
