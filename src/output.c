@@ -155,9 +155,8 @@ static unsigned int output_hook(void *priv, struct sk_buff *skb,
 		hostroute_stats_inc(hn->stats, HOSTROUTE_SYN_BARED);
 		return NF_DROP;
 	}
-	/* A socket that asked for the link's MTU, whatever the path's, gets it. */
-	if (ip_sk_use_pmtu(sk) &&
-	    resegment(sk, skb, th, headers, dst_mtu(skb_dst(skb))))
+	/* Whatever IP_MTU_DISCOVER says: TCP cuts its segments by dst_mtu(). */
+	if (resegment(sk, skb, th, headers, dst_mtu(skb_dst(skb))))
 		hostroute_stats_inc(hn->stats, HOSTROUTE_RESEGMENTED);
 	return NF_ACCEPT;
 }
