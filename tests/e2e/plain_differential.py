@@ -568,8 +568,8 @@ INTENDED = [
     Intended("Type 3 code 4 means that DF was set (RFC 792): a quote without it is refused. "
              "Stock believes it.", DATAGRAMS, about("no DF"), untouched),
     Intended("An MTU of 0 is a router older than RFC 1191: the plateau below the quoted length, "
-             "DF stays set. Stock locks its minimum, 552, with DF off.", DATAGRAMS, about("0"),
-             no_larger_than(1006)),
+             "DF stays set; of what nothing proves, nothing. Stock locks its minimum, 552, with DF "
+             "off.", DATAGRAMS, about("0")),
     Intended("Whether a socket matches a quote that nothing proves makes no difference to the "
              "table, or it would tell about ports and ids (CVE-2021-20322). Stock looks for a "
              "ping socket with this id first.", DATAGRAMS,
