@@ -121,6 +121,7 @@ enum hostroute_at_limit {
 	X(EXPIRED,		"expired",		EVENT)		\
 	X(DELETED,		"deleted",		EVENT)		\
 	X(FLUSHED,		"flushed",		EVENT)		\
+	X(SYN_BARED,		"syn_bared",		EVENT)		\
 	X(CLONED,		"cloned",		EVENT)		\
 	X(CLAMPED,		"clamped",		EVENT)		\
 	X(CLAMP_DEFERRED,	"clamp_deferred",	EVENT)		\

@@ -53,6 +53,13 @@ debian_kernel() {
 	touch "$image/complete"
 }
 
+# kernel_source: the kernel's source, from Debian's package, unpacked into the cache
+# by scripts/test-kernel. Sets source.
+kernel_source() {
+	source=$cache/source-$(dpkg-query -W -f '${Version}' linux-source-6.1)/linux-source-6.1
+	[ -e "$source/../complete" ] || "$top/scripts/test-kernel" >/dev/null
+}
+
 # debian_modules DIR MODULE...: copies them and what they need from that image to
 # DIR; DIR/order has their names, in the order in which to load them
 debian_modules() {
@@ -66,6 +73,48 @@ debian_modules() {
 	done | awk '!seen[$0]++' | while read -r file; do
 		cp "$file" "$dir/"
 		basename "$file" >>"$dir/order"
+	done
+}
+
+# debian_programs LOG PACKAGE...: gets Debian packages, and what they need that this
+# machine does not have, into the cache. Unpacked, not installed: a server would
+# be started, and users made. Sets programs.
+debian_programs() {
+	local log=$1 package
+	shift
+	programs=$cache/programs-$(printf '%s\n' "$@" | sha256sum | cut -c 1-12)
+	[ ! -e "$programs/complete" ] || return 0
+	say "Debian's packages $*"
+	rm -rf "$programs"
+	mkdir -p "$programs/archives/partial" "$programs/root"
+	quietly "$log" timeout 600 apt-get -y --no-install-recommends --download-only \
+		-o Dir::Cache::archives="$programs/archives" -o APT::Sandbox::User=root \
+		install "$@"
+	for package in "$programs"/archives/*.deb; do
+		[ ! -e "$package" ] || dpkg-deb -x "$package" "$programs/root"
+	done
+	touch "$programs/complete"
+}
+
+# add_programs ROOT PROGRAM...: copies programs of those packages, or else of this
+# machine, and their libraries, to where they belong under ROOT
+add_programs() {
+	local root=$1 name file found list
+	local libs=$programs/root/usr/lib/x86_64-linux-gnu:$programs/root/lib/x86_64-linux-gnu
+	shift
+	for name in "$@"; do
+		found=''
+		for file in "$programs"/root/{usr/,}{sbin,bin}/"$name" /usr/{s,}bin/"$name"; do
+			[ ! -f "$file" ] || { found=$file; break; }
+		done
+		[ -n "$found" ] || die "no program '$name' in Debian's packages"
+		list=$(LD_LIBRARY_PATH=$libs ldd "$found" | grep -o '/[^ )]*' || true)
+		for file in $found $list; do
+			name=${file#"$programs/root"}
+			[ "${name#/lib/}" = "$name" ] || name=/usr$name
+			mkdir -p "$root${name%/*}"
+			[ -e "$root$name" ] || cp -L "$file" "$root$name"
+		done
 	done
 }
 

@@ -70,6 +70,17 @@ static bool resegment(const struct sock *sk, struct sk_buff *skb,
 	return true;
 }
 
+/*
+ * A SYN that carries Fast Open data too big for the path. It can't be cut up,
+ * and TCP knew no better. An error makes TCP send the SYN without data at once,
+ * and the data with what follows (tcp_send_syn_data()).
+ */
+static bool is_big_syn(const struct sk_buff *skb, const struct tcphdr *th,
+		       unsigned int headers)
+{
+	return th->syn && !th->ack && skb->len > headers;
+}
+
 /* A TCP connection's own socket, for which this packet is being sent; not a
  * listener, not the control socket that resets are sent from.
  */
@@ -147,9 +158,12 @@ static unsigned int output_hook(void *priv, struct sk_buff *skb,
 		if (!enter(hn, route, sk, skb) || len <= dst_mtu(skb_dst(skb)))
 			return NF_ACCEPT;
 	}
-	/* A socket that asked for the link's MTU, whatever the path's, gets it. */
-	if (ip_sk_use_pmtu(sk) &&
-	    resegment(sk, skb, th, headers, dst_mtu(skb_dst(skb))))
+	if (is_big_syn(skb, th, headers)) {
+		hostroute_stats_inc(hn->stats, HOSTROUTE_SYN_BARED);
+		return NF_DROP;
+	}
+	/* Whatever IP_MTU_DISCOVER says: TCP cuts its segments by dst_mtu(). */
+	if (resegment(sk, skb, th, headers, dst_mtu(skb_dst(skb))))
 		hostroute_stats_inc(hn->stats, HOSTROUTE_RESEGMENTED);
 	return NF_ACCEPT;
 }

@@ -45,9 +45,10 @@
 #include <net/lwtunnel.h>
 
 /* Paths to one destination: ECMP next hops, uplinks, policy tables. One more
- * pushes out the oldest, whose sockets then look their route up again.
+ * pushes out the oldest, whose sockets then look their route up again; with
+ * traffic on all of them at every packet. So this is beyond what fabrics have.
  */
-#define CLONES_PER_ROUTE	8
+#define CLONES_PER_ROUTE	64
 
 /**
  * struct hostroute_clone - what a clone has beyond its rtable
