@@ -56,6 +56,11 @@ enum hostroute_at_limit {
 	HOSTROUTE_AT_LIMIT_IGNORE,
 };
 
+enum hostroute_defer {
+	HOSTROUTE_DEFER_ON,
+	HOSTROUTE_DEFER_OFF,
+};
+
 /* ---- stats: every outcome, its counter and its verdict -------------------- */
 
 /*
@@ -71,6 +76,7 @@ enum hostroute_at_limit {
 	X(LOWERED,		"lowered",		CONSUME)	\
 	X(REFRESHED,		"refreshed",		CONSUME)	\
 	X(CONFIRMED,		"confirmed",		CONSUME)	\
+	X(DEFERRED,		"deferred",		CONSUME)	\
 	X(PASSED_UNPROVEN,	"passed_unproven",	PASS)		\
 	X(PASSED_PROTOCOL,	"passed_protocol",	PASS)		\
 	X(PASSED_ROUTE,		"passed_route",		PASS)		\
@@ -90,6 +96,7 @@ enum hostroute_at_limit {
 	X(IGNORED_TTL,		"ignored_ttl",		CONSUME)	\
 	X(IGNORED_NOT_SMALLER,	"ignored_not_smaller",	CONSUME)	\
 	X(IGNORED_FULL,		"ignored_full",		CONSUME)	\
+	X(IGNORED_CONTRADICTED,	"ignored_contradicted",	CONSUME)	\
 	X(RECORDED,		"recorded",		EVENT)		\
 	X(OUTRANKED,		"outranked",		EVENT)		\
 	X(ADDED,		"added",		EVENT)		\
@@ -104,7 +111,10 @@ enum hostroute_at_limit {
 	X(CLAMPED,		"clamped",		EVENT)		\
 	X(CLAMP_DEFERRED,	"clamp_deferred",	EVENT)		\
 	X(CLAMP_SKIPPED,	"clamp_skipped",	EVENT)		\
-	X(RESEGMENTED,		"resegmented",		EVENT)
+	X(RESEGMENTED,		"resegmented",		EVENT)		\
+	X(DEFERRED_APPLIED,	"deferred_applied",	EVENT)		\
+	X(DEFERRED_CLEARED,	"deferred_cleared",	EVENT)		\
+	X(DEFERRED_DROPPED,	"deferred_dropped",	EVENT)
 
 /**
  * enum hostroute_outcome - what became of a message, or happened to a route
@@ -429,6 +439,17 @@ struct hostroute_net;
 void hostroute_socket_net_init(struct hostroute_net *hn);
 void hostroute_socket_net_exit(struct hostroute_net *hn);
 void hostroute_socket_clamp(struct hostroute_net *hn, struct sock *sk);
+enum hostroute_outcome hostroute_socket_learn(struct hostroute_net *hn,
+					      struct sock *sk,
+					      const struct hostroute_claim *claim);
+
+/* ---- defer: claims that acknowledged data contradicts ---------------------- */
+
+void hostroute_defer_net_init(struct hostroute_net *hn);
+void hostroute_defer_net_exit(struct hostroute_net *hn);
+enum hostroute_outcome hostroute_defer_claim(struct hostroute_net *hn,
+					     struct sock *sk, u32 seq,
+					     const struct hostroute_claim *claim);
 
 /* ---- proof: who can prove a message? -------------------------------------- */
 
@@ -454,6 +475,7 @@ void hostroute_proc_net_exit(struct hostroute_net *hn);
 /* ---- the front door --------------------------------------------------------- */
 
 #define HOSTROUTE_CLAMP_BITS	6
+#define HOSTROUTE_WAITING_BITS	6
 
 /**
  * struct hostroute_net - one network namespace
@@ -480,10 +502,18 @@ struct hostroute_net {
 	DECLARE_HASHTABLE(clamps, HOSTROUTE_CLAMP_BITS);
 	struct delayed_work		clamp_work;
 	unsigned long			clamp_delay;	/* jiffies; clamp_work's own */
+	u32				defer;		/* enum hostroute_defer */
+	/* waiting, waiting_list, waiting_count */
+	spinlock_t			waiting_lock;
+	unsigned int			waiting_count;
+	struct list_head		waiting_list;
+	DECLARE_HASHTABLE(waiting, HOSTROUTE_WAITING_BITS);
+	struct delayed_work		waiting_work;
 };
 
 extern struct hostroute_limits hostroute_default_limits;
 extern u32 hostroute_default_mode;
+extern u32 hostroute_default_defer;
 extern struct workqueue_struct *hostroute_wq;
 
 struct hostroute_net *hostroute_net(const struct net *net);

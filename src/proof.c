@@ -99,21 +99,9 @@ static enum hostroute_outcome believe(struct hostroute_net *hn, struct sock *sk,
 	if (!claim.mtu)
 		claim.mtu = hostroute_icmp_plateau(msg, dst_mtu(dst));
 
-	outcome = hostroute_net_learn(hn, &claim);
-	switch (outcome) {
-	case HOSTROUTE_LEARNED:
-	case HOSTROUTE_LOWERED:
-	case HOSTROUTE_REFRESHED:
-	case HOSTROUTE_CONFIRMED:
-	case HOSTROUTE_IGNORED_NOT_SMALLER:
-		/* Whatever this message adds, the segment it quotes was lost:
-		 * its socket may not be under the host route yet.
-		 */
-		hostroute_socket_clamp(hn, sk);
-		break;
-	default:
-		break;
-	}
+	outcome = hostroute_defer_claim(hn, sk, msg->seq, &claim);
+	if (outcome == HOSTROUTE_CONTINUE)
+		outcome = hostroute_socket_learn(hn, sk, &claim);
 	return outcome;
 }
 

@@ -22,6 +22,7 @@
 
 struct hostroute_limits hostroute_default_limits = HOSTROUTE_LIMITS_DEFAULT;
 u32 hostroute_default_mode = HOSTROUTE_MODE_ENFORCE;
+u32 hostroute_default_defer = HOSTROUTE_DEFER_ON;
 
 static const char * const mode_words[] = {
 	[HOSTROUTE_MODE_ENFORCE] = "enforce",
@@ -32,6 +33,12 @@ static const char * const mode_words[] = {
 static const char * const at_limit_words[] = {
 	[HOSTROUTE_AT_LIMIT_EVICT] = "evict",
 	[HOSTROUTE_AT_LIMIT_IGNORE] = "ignore",
+	NULL
+};
+
+static const char * const defer_words[] = {
+	[HOSTROUTE_DEFER_ON] = "on",
+	[HOSTROUTE_DEFER_OFF] = "off",
 	NULL
 };
 
@@ -123,6 +130,13 @@ static int apply_expire_unproven(struct hostroute_net *hn, u32 value)
 	return 0;
 }
 
+/* What waits goes on waiting. */
+static int apply_defer(struct hostroute_net *hn, u32 value)
+{
+	WRITE_ONCE(hn->defer, value);
+	return 0;
+}
+
 static const struct setting mode_setting = {
 	.words = mode_words,
 	.initial = &hostroute_default_mode,
@@ -180,6 +194,13 @@ static const struct setting at_limit_setting = {
 	.initial = &hostroute_default_limits.at_limit,
 	.at = AT(table.limits.at_limit),
 	.apply = apply_at_limit,
+};
+
+static const struct setting defer_setting = {
+	.words = defer_words,
+	.initial = &hostroute_default_defer,
+	.at = AT(defer),
+	.apply = apply_defer,
 };
 
 static int parse_word(const char * const *words, const char *buf, u32 *value)
@@ -270,6 +291,7 @@ PARAM(min_mtu_unproven, "lowest MTU recorded of what is unproven, bytes");
 PARAM(expire, "seconds that a learned MTU lasts, 0 for ever");
 PARAM(expire_unproven, "seconds that an unproven one lasts, 0 for ever");
 PARAM(at_limit, "when full: evict or ignore");
+PARAM(defer, "claims that acknowledged data contradicts wait: on or off");
 
 /* ---- attributes ------------------------------------------------------------------ */
 
@@ -333,6 +355,7 @@ SETTING_ATTR(min_mtu);
 SETTING_ATTR(min_mtu_unproven);
 SETTING_ATTR(expire);
 SETTING_ATTR(expire_unproven);
+SETTING_ATTR(defer);
 
 static ssize_t count_show(struct device *dev, struct device_attribute *attr,
 			  char *buf)
@@ -503,6 +526,7 @@ static struct attribute *main_attrs[] = {
 	&min_mtu_unproven_attr.attr.attr,
 	&expire_attr.attr.attr,
 	&expire_unproven_attr.attr.attr,
+	&defer_attr.attr.attr,
 	&dev_attr_count.attr,
 	&dev_attr_count_unproven.attr,
 	&dev_attr_add.attr,

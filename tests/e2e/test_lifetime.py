@@ -238,7 +238,7 @@ class Settings(unittest.TestCase):
             default = re.search(r"The default is (\w+)\.", entry)
             if default and default[1] != "auto":
                 self.assertEqual(self.ns.get(name), default[1], name)
-        self.assertEqual(len(re.findall("The default is", text)), 8)
+        self.assertEqual(len(re.findall("The default is", text)), 9)
         guide = (docs / "pmtu_hostroute.rst").read_text(encoding="utf-8")
         counters = set(os.listdir(self.ns.path("stats")))
         self.assertEqual({c for c in counters if f"``{c}``" not in guide}, set())
