@@ -13,6 +13,7 @@
  *   LOCAL_IN   src/icmp.c parses the message and checks what it says by itself,
  *              src/facts.c what is public of this host: addresses and routes,
  *              src/proof.c looks for the connection it quotes,
+ *              src/defer.c has a claim wait that acknowledged data contradicts,
  *              src/table.c learns or lowers the destination's host route,
  *              src/socket.c puts the connection's socket under it.
  *   LOCAL_OUT  src/output.c puts packets, and sockets, to a known destination
@@ -65,16 +66,20 @@
  *   hostroute_net: budget, budget_at  budget_lock              budget_lock
  *   hostroute_net: clamps, count,     clamp_lock               clamp_lock
  *     list
+ *   hostroute_net: waiting, list      waiting_lock             waiting_lock
+ *   hostroute_net: waiting_count      waiting_lock             READ_ONCE()
+ *   waiting claim: its fields         its socket's spinlock    its socket's
+ *                                     and waiting_lock         spinlock
  *   hostroute_net: output_on, dying   output_lock (mutex)      READ_ONCE()
  *   hostroute_net: mode, unproven,    nothing (one word)       READ_ONCE()
- *     unproven_rate, sweep_at
+ *     unproven_rate, defer, sweep_at
  *   list of namespaces                all_nets_lock            RCU
  *   vrfs_followed                     RTNL                     RTNL
  *   sk->sk_dst_cache of TCP           who owns the socket      RCU
  *   sk->sk_dst_cache of UDP           nothing (cmpxchg)        RCU
  *
  * Order: admin -> table->lock; socket -> table->lock -> all_lock; socket ->
- * clamp_lock. All spinlocks are taken with BH off. Nothing allocates with a
+ * clamp_lock; socket -> waiting_lock. All spinlocks are taken with BH off. Nothing allocates with a
  * sleep under any of them but admin, so that the shrinker may run anywhere; it
  * takes table->lock alone. Tracepoints fire under the spinlocks of the table and
  * of sockets; they read what these guard, and take none.
@@ -88,10 +93,13 @@
  *     socket's own is in no set.
  *   waiting clamp: holds its socket; dropped when its namespace goes (a user's
  *     socket keeps its namespace, so that there is none then).
+ *   waiting claim: holds its socket, until an ACK, a timeout or its end, at most
+ *     for four minutes; dropped when its namespace goes (with the module: a
+ *     user's socket keeps its namespace).
  *   device going: clones of it are moved to the blackhole device.
  *   VRF going: its routes go with it.
  *   namespace, module going: the files and the shrinker first, then the hooks,
- *     then waiting clamps, then the clones that sockets still hold, which
+ *     then waiting claims, then waiting clamps, then the clones that sockets still hold, which
  *     become plain obsolete routes, then routes.
  *   memory cgroup: the table's reference keeps it, dropped after the routes.
  */
@@ -493,11 +501,13 @@ static const struct task_struct *loading;
  * The end of a namespace, or of the module in it: three steps with a grace
  * period before each.
  *
- * 1. The hooks are gone, and all that were running have ended. Waiting clamps
- *    are the last that could make clones. Sockets leave theirs.
+ * 1. The hooks are gone, and all that were running have ended. Waiting claims
+ *    are the last that could be learned, and make clamps; waiting clamps are the
+ *    last that could make clones. Sockets leave theirs.
  */
 static void net_retire(struct hostroute_net *hn)
 {
+	hostroute_defer_net_exit(hn);
 	hostroute_socket_net_exit(hn);
 	hostroute_route_retire(hn->net);
 }
@@ -539,7 +549,9 @@ static int __net_init net_init(struct net *net)
 	spin_lock_init(&hn->budget_lock);
 	INIT_DELAYED_WORK(&hn->sweep, sweep);
 	hostroute_output_init(hn);
+	hn->defer = READ_ONCE(hostroute_default_defer);
 	hostroute_socket_net_init(hn);
+	hostroute_defer_net_init(hn);
 
 	hn->stats = alloc_percpu(struct hostroute_stats);
 	if (!hn->stats)

@@ -65,6 +65,11 @@ enum hostroute_at_limit {
 	HOSTROUTE_AT_LIMIT_IGNORE,
 };
 
+enum hostroute_defer {
+	HOSTROUTE_DEFER_ON,
+	HOSTROUTE_DEFER_OFF,
+};
+
 /* ---- stats: every outcome, its counter and its verdict -------------------- */
 
 /*
@@ -82,6 +87,7 @@ enum hostroute_at_limit {
 	X(CONFIRMED,		"confirmed",		CONSUME)	\
 	X(RECORDED,		"recorded",		CONSUME)	\
 	X(OUTRANKED,		"outranked",		CONSUME)	\
+	X(DEFERRED,		"deferred",		CONSUME)	\
 	X(PASSED_DISABLED,	"passed_disabled",	PASS)		\
 	X(PASSED_ENCAP,		"passed_encap",		PASS)		\
 	X(PASSED_PING,		"passed_ping",		PASS)		\
@@ -112,6 +118,7 @@ enum hostroute_at_limit {
 	X(IGNORED_RATE,		"ignored_rate",		CONSUME)	\
 	X(IGNORED_MEMORY,	"ignored_memory",	CONSUME)	\
 	X(IGNORED_UNPROVEN,	"ignored_unproven",	CONSUME)	\
+	X(IGNORED_CONTRADICTED,	"ignored_contradicted",	CONSUME)	\
 	X(QUOTED_CHECKSUM,	"quoted_checksum",	EVENT)		\
 	X(ADDED,		"added",		EVENT)		\
 	X(PINNED,		"pinned",		EVENT)		\
@@ -130,7 +137,10 @@ enum hostroute_at_limit {
 	X(REPORTED,		"reported",		EVENT)		\
 	X(OWN_ROUTE,		"own_route",		EVENT)		\
 	X(FRAGMENTED,		"fragmented",		EVENT)		\
-	X(TOO_BIG,		"too_big",		EVENT)
+	X(TOO_BIG,		"too_big",		EVENT)		\
+	X(DEFERRED_APPLIED,	"deferred_applied",	EVENT)		\
+	X(DEFERRED_CLEARED,	"deferred_cleared",	EVENT)		\
+	X(DEFERRED_DROPPED,	"deferred_dropped",	EVENT)
 
 /**
  * enum hostroute_outcome - what became of a message, or happened to a route
@@ -513,6 +523,17 @@ void hostroute_route_disown(const struct net *net);
 void hostroute_socket_net_init(struct hostroute_net *hn);
 void hostroute_socket_net_exit(struct hostroute_net *hn);
 void hostroute_socket_clamp(struct hostroute_net *hn, struct sock *sk);
+enum hostroute_outcome hostroute_socket_learn(struct hostroute_net *hn,
+					      struct sock *sk,
+					      const struct hostroute_claim *claim);
+
+/* ---- defer: claims that acknowledged data contradicts ---------------------- */
+
+void hostroute_defer_net_init(struct hostroute_net *hn);
+void hostroute_defer_net_exit(struct hostroute_net *hn);
+enum hostroute_outcome hostroute_defer_claim(struct hostroute_net *hn,
+					     struct sock *sk, u32 seq,
+					     const struct hostroute_claim *claim);
 
 /* ---- report: what consuming a message owes -------------------------------- */
 
@@ -562,6 +583,7 @@ void hostroute_proc_net_exit(struct hostroute_net *hn);
 /* ---- the front door --------------------------------------------------------- */
 
 #define HOSTROUTE_CLAMP_BITS	6
+#define HOSTROUTE_WAITING_BITS	6
 
 /**
  * struct hostroute_net - one network namespace
@@ -593,12 +615,20 @@ struct hostroute_net {
 	DECLARE_HASHTABLE(clamps, HOSTROUTE_CLAMP_BITS);
 	struct delayed_work		clamp_work;
 	unsigned long			clamp_delay;	/* jiffies; clamp_work's own */
+	u32				defer;		/* enum hostroute_defer */
+	/* waiting, waiting_list, waiting_count */
+	spinlock_t			waiting_lock;
+	unsigned int			waiting_count;
+	struct list_head		waiting_list;
+	DECLARE_HASHTABLE(waiting, HOSTROUTE_WAITING_BITS);
+	struct delayed_work		waiting_work;
 };
 
 extern struct hostroute_limits hostroute_default_limits;
 extern u32 hostroute_default_mode;
 extern u32 hostroute_default_unproven;
 extern u32 hostroute_default_unproven_rate;
+extern u32 hostroute_default_defer;
 extern struct workqueue_struct *hostroute_wq;
 
 struct hostroute_net *hostroute_net(const struct net *net);

@@ -47,6 +47,33 @@ static bool in_flight(const struct sock *sk, u32 seq)
 	       before(next, READ_ONCE(tp->write_seq));
 }
 
+/* The data offset has four bits. */
+#define TCP_HEADER_MAX	60U
+
+/*
+ * RFC 5927 7.2: a claim of more than was ever sent in one packet is none. Nor is
+ * that of a quote whose segment ends beyond what was sent: who makes one up
+ * could otherwise make it as large as his claim takes. Options differ from one
+ * segment to the next, so they may have been as long as they can be.
+ */
+static bool was_sent(const struct sock *sk, const struct hostroute_msg *msg)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	u32 headers = msg->quoted_ihl + TCP_HEADER_MAX;
+	u32 end;
+
+	/* Fast Open has sent data that snd_nxt may not count any more. */
+	if ((1 << sk->sk_state) & (TCPF_SYN_SENT | TCPF_SYN_RECV))
+		return true;
+	/* 4.2BSD adds the IP header to the length it quotes, and gives no MTU. */
+	if (!msg->mtu)
+		headers += msg->quoted_ihl;
+	/* See in_flight(). */
+	end = sock_owned_by_user(sk) ? READ_ONCE(tp->write_seq) :
+				       READ_ONCE(tp->snd_nxt);
+	return msg->quoted_len <= headers + (end - msg->seq);
+}
+
 static enum hostroute_outcome check_socket(const struct sock *sk,
 					   const struct hostroute_msg *msg)
 {
@@ -54,7 +81,7 @@ static enum hostroute_outcome check_socket(const struct sock *sk,
 		return HOSTROUTE_IGNORED_STATE;
 	if (msg->ttl < READ_ONCE(inet_sk(sk)->min_ttl))
 		return HOSTROUTE_IGNORED_TTL;
-	if (!in_flight(sk, msg->seq))
+	if (!in_flight(sk, msg->seq) || !was_sent(sk, msg))
 		return HOSTROUTE_IGNORED_SEQUENCE;
 	return HOSTROUTE_CONTINUE;
 }
@@ -105,23 +132,9 @@ static enum hostroute_outcome believe(struct hostroute_net *hn, struct sock *sk,
 	if (!claim.mtu)
 		claim.mtu = hostroute_icmp_plateau(msg, dst_mtu(dst));
 
-	outcome = hostroute_net_learn(hn, &claim);
-	if (claim.dry_run)
-		return outcome;
-	switch (outcome) {
-	case HOSTROUTE_LEARNED:
-	case HOSTROUTE_LOWERED:
-	case HOSTROUTE_REFRESHED:
-	case HOSTROUTE_CONFIRMED:
-	case HOSTROUTE_IGNORED_NOT_SMALLER:
-		/* Whatever this message adds, the segment it quotes was lost:
-		 * its socket may not be under the host route yet.
-		 */
-		hostroute_socket_clamp(hn, sk);
-		break;
-	default:
-		break;
-	}
+	outcome = hostroute_defer_claim(hn, sk, msg->seq, &claim);
+	if (outcome == HOSTROUTE_CONTINUE)
+		outcome = hostroute_socket_learn(hn, sk, &claim);
 	return outcome;
 }
 

@@ -229,6 +229,39 @@ void hostroute_socket_clamp(struct hostroute_net *hn, struct sock *sk)
 	hostroute_trace_socket(hn, sk, outcome, 0);
 }
 
+/**
+ * hostroute_socket_learn - have a claim learned that a socket's data was quoted for
+ * @hn:		the namespace
+ * @sk:		the socket, as for hostroute_socket_clamp()
+ * @claim:	a claim that was believed
+ *
+ * Context: BH off, RCU. Return: as hostroute_table_learn().
+ */
+enum hostroute_outcome hostroute_socket_learn(struct hostroute_net *hn,
+					      struct sock *sk,
+					      const struct hostroute_claim *claim)
+{
+	enum hostroute_outcome outcome = hostroute_net_learn(hn, claim);
+
+	if (claim->dry_run)
+		return outcome;
+	switch (outcome) {
+	case HOSTROUTE_LEARNED:
+	case HOSTROUTE_LOWERED:
+	case HOSTROUTE_REFRESHED:
+	case HOSTROUTE_CONFIRMED:
+	case HOSTROUTE_IGNORED_NOT_SMALLER:
+		/* Whatever this message adds, the segment it quotes was lost:
+		 * its socket may not be under the host route yet.
+		 */
+		hostroute_socket_clamp(hn, sk);
+		break;
+	default:
+		break;
+	}
+	return outcome;
+}
+
 void hostroute_socket_net_init(struct hostroute_net *hn)
 {
 	spin_lock_init(&hn->clamp_lock);

@@ -24,6 +24,7 @@ struct hostroute_limits hostroute_default_limits = HOSTROUTE_LIMITS_DEFAULT;
 u32 hostroute_default_mode = HOSTROUTE_MODE_ENFORCE;
 u32 hostroute_default_unproven = HOSTROUTE_UNPROVEN_ISOLATE;
 u32 hostroute_default_unproven_rate = HOSTROUTE_UNPROVEN_RATE_DEFAULT;
+u32 hostroute_default_defer = HOSTROUTE_DEFER_ON;
 
 static const char * const mode_words[] = {
 	[HOSTROUTE_MODE_ENFORCE] = "enforce",
@@ -41,6 +42,12 @@ static const char * const unproven_words[] = {
 static const char * const at_limit_words[] = {
 	[HOSTROUTE_AT_LIMIT_EVICT] = "evict",
 	[HOSTROUTE_AT_LIMIT_IGNORE] = "ignore",
+	NULL
+};
+
+static const char * const defer_words[] = {
+	[HOSTROUTE_DEFER_ON] = "on",
+	[HOSTROUTE_DEFER_OFF] = "off",
 	NULL
 };
 
@@ -145,6 +152,13 @@ static int apply_unproven_rate(struct hostroute_net *hn, u32 value)
 	return 0;
 }
 
+/* What waits goes on waiting. */
+static int apply_defer(struct hostroute_net *hn, u32 value)
+{
+	WRITE_ONCE(hn->defer, value);
+	return 0;
+}
+
 static const struct setting mode_setting = {
 	.words = mode_words,
 	.initial = &hostroute_default_mode,
@@ -216,6 +230,13 @@ static const struct setting at_limit_setting = {
 	.initial = &hostroute_default_limits.at_limit,
 	.at = AT(table.limits.at_limit),
 	.apply = apply_at_limit,
+};
+
+static const struct setting defer_setting = {
+	.words = defer_words,
+	.initial = &hostroute_default_defer,
+	.at = AT(defer),
+	.apply = apply_defer,
 };
 
 static int parse_word(const char * const *words, const char *buf, u32 *value)
@@ -308,6 +329,7 @@ PARAM(expire_unproven, "seconds that an unproven one lasts, 0 for ever");
 PARAM(unproven, "what nothing can prove: isolate or ignore");
 PARAM(unproven_rate, "new unproven host routes a second, 0 for any number");
 PARAM(at_limit, "when full: evict or ignore");
+PARAM(defer, "claims that acknowledged data contradicts wait: on or off");
 
 /* ---- attributes ------------------------------------------------------------------ */
 
@@ -373,6 +395,7 @@ SETTING_ATTR(expire);
 SETTING_ATTR(expire_unproven);
 SETTING_ATTR(unproven);
 SETTING_ATTR(unproven_rate);
+SETTING_ATTR(defer);
 
 static ssize_t count_show(struct device *dev, struct device_attribute *attr,
 			  char *buf)
@@ -546,6 +569,7 @@ static struct attribute *main_attrs[] = {
 	&expire_unproven_attr.attr.attr,
 	&unproven_attr.attr.attr,
 	&unproven_rate_attr.attr.attr,
+	&defer_attr.attr.attr,
 	&dev_attr_count.attr,
 	&dev_attr_count_unproven.attr,
 	&dev_attr_add.attr,

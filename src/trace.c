@@ -93,8 +93,8 @@ static struct hostroute_msg readable(const struct sk_buff *skb,
  * @msg:	the same, parsed, or as the parser left it when it refused
  * @outcome:	what became of it
  *
- * Fires "ignored" unless the message was obeyed, which has an event of the
- * route's. Context: any but hardirq.
+ * Fires "ignored" or "deferred" unless the message was obeyed, which has an event
+ * of the route's. Context: any but hardirq.
  */
 void hostroute_trace_message(const struct hostroute_net *hn,
 			     const struct sk_buff *skb,
@@ -109,6 +109,9 @@ void hostroute_trace_message(const struct hostroute_net *hn,
 	case HOSTROUTE_REFRESHED:
 	case HOSTROUTE_CONFIRMED:
 	case HOSTROUTE_RECORDED:
+		break;
+	case HOSTROUTE_DEFERRED:
+		trace_deferred(hn, skb, msg, outcome);
 		break;
 	default:
 		if (!trace_ignored_enabled())
@@ -178,7 +181,8 @@ void hostroute_trace_route(const struct hostroute_table *table,
  * @hn:		the namespace
  * @sk:		the socket, its spinlock held
  * @what:	what happened
- * @mtu:	bytes, what it sends by from now on; 0: to be seen
+ * @mtu:	bytes, what it sends by from now on; 0: to be seen; of a claim that
+ *		waited: what was claimed
  */
 void hostroute_trace_socket(const struct hostroute_net *hn, const struct sock *sk,
 			    enum hostroute_outcome what, u32 mtu)
@@ -192,6 +196,15 @@ void hostroute_trace_socket(const struct hostroute_net *hn, const struct sock *s
 		break;
 	case HOSTROUTE_CLAMP_SKIPPED:
 		trace_clamp_skipped(hn, sk, mtu);
+		break;
+	case HOSTROUTE_DEFERRED_APPLIED:
+		trace_deferred_applied(hn, sk, mtu);
+		break;
+	case HOSTROUTE_DEFERRED_CLEARED:
+		trace_deferred_cleared(hn, sk, mtu);
+		break;
+	case HOSTROUTE_DEFERRED_DROPPED:
+		trace_deferred_dropped(hn, sk, mtu);
 		break;
 	default:
 		break;

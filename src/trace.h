@@ -78,6 +78,7 @@ DEFINE_EVENT(hostroute_message, name,					\
 	     TP_ARGS(hn, skb, msg, reason))
 
 HOSTROUTE_MESSAGE_EVENT(ignored);
+HOSTROUTE_MESSAGE_EVENT(deferred);
 
 /* ---- a host route ---------------------------------------------------------------- */
 
@@ -164,6 +165,10 @@ DEFINE_EVENT(hostroute_socket, name,					\
 HOSTROUTE_SOCKET_EVENT(clamped);
 HOSTROUTE_SOCKET_EVENT(clamp_deferred);
 HOSTROUTE_SOCKET_EVENT(clamp_skipped);
+/* What became of a message that waited for what happens to the socket's data. */
+HOSTROUTE_SOCKET_EVENT(deferred_applied);
+HOSTROUTE_SOCKET_EVENT(deferred_cleared);
+HOSTROUTE_SOCKET_EVENT(deferred_dropped);
 
 #endif
 

@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * RFC 5927 7.2: a proven claim that contradicts what the peer has acknowledged
+ * waits. Who guesses a sequence number that is in flight can claim any MTU; but
+ * where larger segments than that have just gone through, it is more likely a
+ * lie, and then the quoted data is acknowledged within a round trip. If the
+ * path has really changed, that data is not, and its retransmission timer runs
+ * out: then the claim is applied.
+ *
+ * TCP keeps no size of the largest segment acknowledged. It keeps sums, and the
+ * largest is at least the mean: see least_largest().
+ *
+ * At most one claim waits for a socket, in a list of the namespace's. Nothing
+ * tells when an ACK arrives or a timer runs out, so a work item looks, as long
+ * as there are any; so does the next message about the socket, which for a real
+ * change is the router's answer to the retransmission. Whatever becomes of a
+ * waiting claim is decided under its socket's spinlock.
+ *
+ * Of two claims for a socket the higher MTU waits: a forged one must not come
+ * into effect by way of a real loss. If the path is smaller still, the router
+ * says so again, about the next segment that is too large.
+ *
+ * A claim about data that has timed out already need not wait. This is also what
+ * keeps both sides safe when there is no room to wait: the claim is ignored, and
+ * the router's next one, about the retransmission, is believed.
+ */
+#include "../pmtu_hostroute.h"
+
+#include <linux/hashtable.h>
+#include <linux/math64.h>
+#include <linux/slab.h>
+#include <net/tcp.h>
+
+/* Claims that wait in a namespace. */
+#define MAX_WAITING	1024
+
+/* The least timeout is 200 ms unless a route says otherwise. */
+#define LOOK_INTERVAL	(HZ / 20)
+
+/* Twice the largest timeout there is: there will be none. */
+#define WAIT_MAX	((u64)2 * TCP_RTO_MAX / HZ * NSEC_PER_SEC)
+
+/**
+ * struct waiting - a claim that waits; but for @node and @list, under its
+ * socket's spinlock
+ * @node:	in hn->waiting
+ * @list:	in hn->waiting_list
+ * @sk:		whose data it quotes, with a reference
+ * @seq:	quoted
+ * @una:	oldest unacknowledged byte when last looked at
+ * @retransmits: timeouts since that was acknowledged last, of which the claim
+ *		must see one more
+ * @claim:	what was claimed, and since when it waits
+ */
+struct waiting {
+	struct hlist_node	node;
+	struct list_head	list;
+	struct sock		*sk;
+	u32			seq;
+	u32			una;
+	u8			retransmits;
+	struct hostroute_claim	claim;
+};
+
+/* ---- what has been acknowledged ------------------------------------------------------ */
+
+/**
+ * struct acked - what a connection's counters say of its segments
+ * @bytes:	acknowledged
+ * @resent:	sent again
+ * @delivered:	segments acknowledged, or selectively so; wraps
+ * @mss_max:	bytes, no segment carries more
+ */
+struct acked {
+	u64 bytes;
+	u64 resent;
+	u32 delivered;
+	u32 mss_max;
+};
+
+/*
+ * Bytes of payload that the largest acknowledged segment has at least: the mean,
+ * with everything that is uncertain counted against it.
+ *
+ * Bytes: less one, for a SYN. Less all that was sent again: it may have arrived
+ * in pieces of another size than were counted in the end. (A FIN is never
+ * among them: nothing is in flight after that.)
+ *
+ * Segments: one more, for a segment of which a part is acknowledged. A SYN is
+ * counted as well, and what is selectively acknowledged, and by a connection
+ * without SACK each duplicate ACK: that makes the mean only smaller.
+ *
+ * The count of segments wraps. It then gives a mean that is impossible; as many
+ * wraps are added as it takes.
+ */
+static u32 least_largest(const struct acked *acked)
+{
+	u64 out = acked->resent + 1;
+	u64 bytes = acked->bytes > out ? acked->bytes - out : 0;
+	u64 segments = (u64)acked->delivered + 1;
+	u64 fewest;
+
+	if (!acked->mss_max)
+		return 0;
+	fewest = div_u64(bytes + acked->mss_max - 1, acked->mss_max);
+	if (segments < fewest)
+		segments += round_up(fewest - segments, BIT_ULL(32));
+	return div64_u64(bytes, segments);
+}
+
+/* A message that arrives inside the owner's own system call finds another CPU
+ * at work on these at worst. Bytes first: TCP counts segments after them.
+ */
+static u32 largest_acked_packet(const struct sock *sk)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	u32 header = READ_ONCE(tp->tcp_header_len);
+	u32 options = header - sizeof(struct tcphdr);
+	u32 mss = READ_ONCE(tp->rx_opt.mss_clamp);
+	struct acked acked = {
+		.mss_max = mss > options ? mss - options : 0,
+	};
+	u32 payload;
+
+	acked.bytes = READ_ONCE(tp->bytes_acked);
+	smp_rmb();	/* nothing to pair with: makes a bad reading less likely */
+	acked.delivered = READ_ONCE(tp->delivered);
+	acked.resent = READ_ONCE(tp->bytes_retrans);
+	payload = least_largest(&acked);
+	/* Options that every segment has; SACK and IP options would add to it. */
+	return payload ? sizeof(struct iphdr) + header + payload : 0;
+}
+
+/* Would the claim change anything? */
+static bool is_news(struct hostroute_net *hn, const struct hostroute_claim *claim,
+		    u32 mtu)
+{
+	const struct hostroute *route;
+
+	if (mtu >= claim->estimate)
+		return false;
+	route = hostroute_table_find(&hn->table, &claim->key);
+	return !route || READ_ONCE(route->class) == HOSTROUTE_CLASS_UNPROVEN ||
+	       hostroute_table_expired(&hn->table, route, claim->now) ||
+	       mtu < READ_ONCE(route->mtu);
+}
+
+static bool contradicted(struct hostroute_net *hn, const struct sock *sk,
+			 const struct hostroute_claim *claim)
+{
+	u32 mtu = max(claim->mtu, READ_ONCE(hn->table.limits.min_mtu));
+
+	return largest_acked_packet(sk) > mtu && is_news(hn, claim, mtu);
+}
+
+/* TCP counts timeouts of the oldest data, until that is acknowledged. */
+static bool timed_out(const struct sock *sk, u32 seq)
+{
+	return READ_ONCE(inet_csk(sk)->icsk_retransmits) &&
+	       READ_ONCE(tcp_sk(sk)->snd_una) == seq;
+}
+
+/* ---- what becomes of a claim that waits ----------------------------------------------- */
+
+/**
+ * struct progress - how far a connection has come
+ * @now:	boot time, ns
+ * @una:	oldest byte that is not acknowledged
+ * @nxt:	next byte to be sent
+ * @retransmits: timeouts of the data at @una
+ * @gone:	it is closed, or another connection by now
+ */
+struct progress {
+	u64 now;
+	u32 una;
+	u32 nxt;
+	u8 retransmits;
+	bool gone;
+};
+
+enum fate {
+	FATE_WAIT,
+	FATE_CLEAR,
+	FATE_APPLY,
+	FATE_DROP,
+};
+
+/* Acknowledged means refuted, also if timers ran out meanwhile. */
+static enum fate fate_of(struct waiting *waiting, const struct progress *progress)
+{
+	if (progress->gone)
+		return FATE_DROP;
+	if (after(progress->una, waiting->seq))
+		return FATE_CLEAR;
+	if (after(waiting->seq, progress->nxt))
+		return FATE_DROP;
+	if (progress->una != waiting->una) {
+		waiting->una = progress->una;
+		waiting->retransmits = 0;
+	}
+	if (progress->retransmits > waiting->retransmits)
+		return FATE_APPLY;
+	if (progress->now > waiting->claim.now &&
+	    progress->now - waiting->claim.now > WAIT_MAX)
+		return FATE_DROP;
+	return FATE_WAIT;
+}
+
+static struct progress progress_of(const struct hostroute_net *hn,
+				   const struct sock *sk, __be32 daddr)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	return (struct progress) {
+		.now = hostroute_now(),
+		.una = READ_ONCE(tp->snd_una),
+		.nxt = READ_ONCE(tp->snd_nxt),
+		.retransmits = READ_ONCE(inet_csk(sk)->icsk_retransmits),
+		.gone = READ_ONCE(hn->mode) != HOSTROUTE_MODE_ENFORCE ||
+			READ_ONCE(sk->sk_state) == TCP_CLOSE ||
+			READ_ONCE(inet_sk(sk)->inet_daddr) != daddr,
+	};
+}
+
+/* ---- the list ---------------------------------------------------------------------------- */
+
+static struct waiting *find(struct hostroute_net *hn, const struct sock *sk)
+{
+	struct waiting *waiting;
+
+	lockdep_assert_held(&hn->waiting_lock);
+	hash_for_each_possible(hn->waiting, waiting, node, (unsigned long)sk)
+		if (waiting->sk == sk)
+			return waiting;
+	return NULL;
+}
+
+static void unlink_waiting(struct hostroute_net *hn, struct waiting *waiting)
+{
+	lockdep_assert_held(&hn->waiting_lock);
+	hash_del(&waiting->node);
+	list_del(&waiting->list);
+	WRITE_ONCE(hn->waiting_count, hn->waiting_count - 1);
+}
+
+static void free_waiting(struct waiting *waiting)
+{
+	sock_put(waiting->sk);
+	kfree(waiting);
+}
+
+static bool add_waiting(struct hostroute_net *hn, struct waiting *waiting)
+{
+	bool added;
+
+	spin_lock_bh(&hn->waiting_lock);
+	added = hn->waiting_count < MAX_WAITING;
+	if (added) {
+		hash_add(hn->waiting, &waiting->node, (unsigned long)waiting->sk);
+		list_add_tail(&waiting->list, &hn->waiting_list);
+		WRITE_ONCE(hn->waiting_count, hn->waiting_count + 1);
+	}
+	spin_unlock_bh(&hn->waiting_lock);
+	return added;
+}
+
+/* The socket's claim, off the list if it is settled. The socket's spinlock is
+ * held: nobody else comes to add, change or take it.
+ */
+static struct waiting *take_settled(struct hostroute_net *hn, struct sock *sk,
+				    enum fate *fate)
+{
+	struct waiting *waiting;
+	struct progress progress;
+
+	spin_lock_bh(&hn->waiting_lock);
+	waiting = find(hn, sk);
+	if (waiting) {
+		progress = progress_of(hn, sk, waiting->claim.key.daddr);
+		*fate = fate_of(waiting, &progress);
+		if (*fate == FATE_WAIT)
+			waiting = NULL;
+		else
+			unlink_waiting(hn, waiting);
+	}
+	spin_unlock_bh(&hn->waiting_lock);
+	return waiting;
+}
+
+static void apply(struct hostroute_net *hn, struct waiting *waiting)
+{
+	enum hostroute_outcome outcome;
+
+	waiting->claim.now = hostroute_now();
+	outcome = hostroute_socket_learn(hn, waiting->sk, &waiting->claim);
+	hostroute_stats_inc(hn->stats, outcome);
+}
+
+/* The socket's spinlock is held, BH is off, RCU. While a process owns the socket
+ * neither ACKs nor timers get at it, and what it says may be half written.
+ */
+static void settle(struct hostroute_net *hn, struct sock *sk)
+{
+	static const enum hostroute_outcome counters[] = {
+		[FATE_CLEAR] = HOSTROUTE_DEFERRED_CLEARED,
+		[FATE_APPLY] = HOSTROUTE_DEFERRED_APPLIED,
+		[FATE_DROP] = HOSTROUTE_DEFERRED_DROPPED,
+	};
+	struct waiting *waiting;
+	enum fate fate;
+
+	if (sock_owned_by_user(sk))
+		return;
+	waiting = take_settled(hn, sk, &fate);
+	if (!waiting)
+		return;
+	hostroute_stats_inc(hn->stats, counters[fate]);
+	hostroute_trace_socket(hn, sk, counters[fate], waiting->claim.mtu);
+	if (fate == FATE_APPLY)
+		apply(hn, waiting);
+	free_waiting(waiting);
+}
+
+/* The next socket to look at, with a reference. */
+static struct sock *next_socket(struct hostroute_net *hn)
+{
+	struct waiting *waiting;
+	struct sock *sk = NULL;
+
+	spin_lock_bh(&hn->waiting_lock);
+	waiting = list_first_entry_or_null(&hn->waiting_list, struct waiting, list);
+	if (waiting) {
+		list_move_tail(&waiting->list, &hn->waiting_list);
+		sk = waiting->sk;
+		sock_hold(sk);
+	}
+	spin_unlock_bh(&hn->waiting_lock);
+	return sk;
+}
+
+static void look(struct work_struct *work)
+{
+	struct hostroute_net *hn = container_of(to_delayed_work(work),
+						struct hostroute_net, waiting_work);
+	unsigned int left = READ_ONCE(hn->waiting_count);
+	struct sock *sk;
+
+	while (left-- && (sk = next_socket(hn))) {
+		local_bh_disable();
+		rcu_read_lock();
+		bh_lock_sock(sk);
+		settle(hn, sk);
+		bh_unlock_sock(sk);
+		rcu_read_unlock();
+		local_bh_enable();
+		sock_put(sk);
+		cond_resched();
+	}
+	if (READ_ONCE(hn->waiting_count))
+		queue_delayed_work(hostroute_wq, &hn->waiting_work, LOOK_INTERVAL);
+}
+
+static void fill(struct waiting *waiting, const struct sock *sk, u32 seq,
+		 const struct hostroute_claim *claim)
+{
+	waiting->seq = seq;
+	waiting->una = READ_ONCE(tcp_sk(sk)->snd_una);
+	waiting->retransmits = READ_ONCE(inet_csk(sk)->icsk_retransmits);
+	waiting->claim = *claim;
+}
+
+/* True if one is waiting for the socket already: of two, the higher MTU. */
+static bool join_waiting(struct hostroute_net *hn, const struct sock *sk, u32 seq,
+			 const struct hostroute_claim *claim)
+{
+	struct waiting *waiting;
+
+	spin_lock_bh(&hn->waiting_lock);
+	waiting = find(hn, sk);
+	if (waiting && claim->mtu > waiting->claim.mtu)
+		fill(waiting, sk, seq, claim);
+	spin_unlock_bh(&hn->waiting_lock);
+	return waiting;
+}
+
+static enum hostroute_outcome wait_for_timeout(struct hostroute_net *hn,
+					       struct sock *sk, u32 seq,
+					       const struct hostroute_claim *claim)
+{
+	struct waiting *waiting;
+
+	if (join_waiting(hn, sk, seq, claim))
+		return HOSTROUTE_DEFERRED;
+	/* Whom there is no room for does not cost an allocation. */
+	if (READ_ONCE(hn->waiting_count) >= MAX_WAITING)
+		return HOSTROUTE_IGNORED_CONTRADICTED;
+	waiting = kzalloc(sizeof(*waiting), GFP_ATOMIC | __GFP_NOWARN);
+	if (!waiting)
+		return HOSTROUTE_IGNORED_CONTRADICTED;
+	fill(waiting, sk, seq, claim);
+	waiting->sk = sk;
+	sock_hold(sk);
+	if (!add_waiting(hn, waiting)) {
+		free_waiting(waiting);
+		return HOSTROUTE_IGNORED_CONTRADICTED;
+	}
+	queue_delayed_work(hostroute_wq, &hn->waiting_work, LOOK_INTERVAL);
+	return HOSTROUTE_DEFERRED;
+}
+
+/* The claim of this message has come true, by way of a later message. */
+static void confirm_waiting(struct hostroute_net *hn, struct sock *sk, u32 mtu)
+{
+	struct waiting *waiting;
+
+	spin_lock_bh(&hn->waiting_lock);
+	waiting = find(hn, sk);
+	if (waiting && waiting->claim.mtu == mtu)
+		unlink_waiting(hn, waiting);
+	else
+		waiting = NULL;
+	spin_unlock_bh(&hn->waiting_lock);
+	if (!waiting)
+		return;
+	hostroute_stats_inc(hn->stats, HOSTROUTE_DEFERRED_APPLIED);
+	hostroute_trace_socket(hn, sk, HOSTROUTE_DEFERRED_APPLIED, mtu);
+	free_waiting(waiting);
+}
+
+/**
+ * hostroute_defer_claim - must a proven claim wait for a timeout?
+ * @hn:		the namespace
+ * @sk:		a full TCP socket, its spinlock held
+ * @seq:	of the segment that was quoted, host order
+ * @claim:	what was claimed of the path to @sk's peer
+ *
+ * RFC 5927 7.2. Settles what waits for @sk first.
+ *
+ * Context: BH off, RCU.
+ * Return: HOSTROUTE_CONTINUE if it is to be believed now. HOSTROUTE_DEFERRED: it
+ * waits, here. HOSTROUTE_IGNORED_CONTRADICTED: there is no room for it to wait.
+ */
+enum hostroute_outcome hostroute_defer_claim(struct hostroute_net *hn,
+					     struct sock *sk, u32 seq,
+					     const struct hostroute_claim *claim)
+{
+	bool waits = READ_ONCE(hn->waiting_count);
+
+	if (waits)
+		settle(hn, sk);
+	if (READ_ONCE(hn->defer) != HOSTROUTE_DEFER_ON ||
+	    claim->class != HOSTROUTE_CLASS_PROVEN || !contradicted(hn, sk, claim))
+		return HOSTROUTE_CONTINUE;
+	if (!timed_out(sk, seq))
+		return claim->dry_run ? HOSTROUTE_DEFERRED :
+					wait_for_timeout(hn, sk, seq, claim);
+	if (waits)
+		confirm_waiting(hn, sk, claim->mtu);
+	return HOSTROUTE_CONTINUE;
+}
+
+void hostroute_defer_net_init(struct hostroute_net *hn)
+{
+	spin_lock_init(&hn->waiting_lock);
+	hash_init(hn->waiting);
+	INIT_LIST_HEAD(&hn->waiting_list);
+	INIT_DELAYED_WORK(&hn->waiting_work, look);
+}
+
+/* No new claim comes any more; those that wait are dropped. */
+void hostroute_defer_net_exit(struct hostroute_net *hn)
+{
+	struct waiting *waiting, *next;
+
+	cancel_delayed_work_sync(&hn->waiting_work);
+	list_for_each_entry_safe(waiting, next, &hn->waiting_list, list)
+		free_waiting(waiting);
+}
