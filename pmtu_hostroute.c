@@ -26,6 +26,9 @@
  * a share of the table of its own, applies to no connection, and the stock
  * path acts on it.
  *
+ * What happens is told to the counters (src/stats.c) and to those who watch
+ * (src/trace.c), by the same names.
+ *
  * Locking
  *
  *   what                              written under            read under
@@ -64,7 +67,8 @@
  * Order: admin -> table->lock; socket -> table->lock -> all_lock; socket ->
  * clamp_lock. All spinlocks are taken with BH off. Nothing allocates with a
  * sleep under any of them but admin, so that the shrinker may run anywhere; it
- * takes table->lock alone.
+ * takes table->lock alone. Tracepoints fire under the spinlocks of the table and
+ * of sockets; they read what these guard, and take none.
  *
  * Lifetime
  *
@@ -138,7 +142,7 @@ static void count_mib(struct net *net, enum hostroute_outcome outcome)
 static unsigned int handle(struct hostroute_net *hn, struct sk_buff *skb)
 {
 	enum hostroute_outcome outcome;
-	struct hostroute_msg msg;
+	struct hostroute_msg msg = {};
 	unsigned int verdict;
 
 	hostroute_stats_inc(hn->stats, HOSTROUTE_RECEIVED);
@@ -146,6 +150,7 @@ static unsigned int handle(struct hostroute_net *hn, struct sk_buff *skb)
 	if (outcome == HOSTROUTE_CONTINUE)
 		outcome = hostroute_proof_act(hn, skb, &msg);
 	hostroute_stats_inc(hn->stats, outcome);
+	hostroute_trace_message(hn, skb, &msg, outcome);
 
 	verdict = hostroute_stats_verdict(outcome);
 	if (verdict == NF_DROP)

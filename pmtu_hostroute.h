@@ -119,6 +119,9 @@ enum hostroute_outcome {
 	HOSTROUTE_CONTINUE = HOSTROUTE_OUTCOME_COUNT,
 };
 
+/* Room for a name, and its NUL. */
+#define HOSTROUTE_STATS_NAME_SIZE	32
+
 struct hostroute_stats {
 	unsigned long count[HOSTROUTE_OUTCOME_COUNT];
 };
@@ -146,7 +149,7 @@ unsigned int hostroute_stats_verdict(enum hostroute_outcome outcome);
  * @seq:	quoted sequence number, host order, if TCP
  * @mtu:	next-hop MTU in bytes as carried; 0 from routers older than RFC 1191
  * @quoted_len:	total length of the quoted packet, bytes; 0: local BIG TCP
- * @quoted_ihl:	length of the quoted IP header, bytes
+ * @quoted_ihl:	length of the quoted IP header, bytes; 0: it was not parsed
  * @ttl:	TTL of the quoted packet
  * @protocol:	of the quoted packet: IPPROTO_TCP, _UDP or _ICMP (Echo)
  */
@@ -178,6 +181,25 @@ enum hostroute_class {
 	HOSTROUTE_CLASS_LOCAL,		/* this host itself: a tunnel, xfrm */
 	HOSTROUTE_CLASS_PINNED,		/* the administrator */
 };
+
+/* Room for a name, and its NUL. */
+#define HOSTROUTE_CLASS_NAME_SIZE	12
+
+/* As it is shown: the state in the listing and in traces. */
+static inline const char *hostroute_class_name(enum hostroute_class class)
+{
+	switch (class) {
+	case HOSTROUTE_CLASS_UNPROVEN:
+		return "unproven";
+	case HOSTROUTE_CLASS_PROVEN:
+		return "learned";
+	case HOSTROUTE_CLASS_LOCAL:
+		return "local";
+	case HOSTROUTE_CLASS_PINNED:
+		return "pinned";
+	}
+	return "-";
+}
 
 /* Which class gives way to which; proven and local routes are equals. */
 enum hostroute_rank {
@@ -429,6 +451,18 @@ struct hostroute_net;
 void hostroute_socket_net_init(struct hostroute_net *hn);
 void hostroute_socket_net_exit(struct hostroute_net *hn);
 void hostroute_socket_clamp(struct hostroute_net *hn, struct sock *sk);
+
+/* ---- trace: what happens, for those who watch ------------------------------ */
+
+void hostroute_trace_message(const struct hostroute_net *hn,
+			     const struct sk_buff *skb,
+			     const struct hostroute_msg *msg,
+			     enum hostroute_outcome outcome);
+void hostroute_trace_route(const struct hostroute_table *table,
+			   const struct hostroute *route,
+			   enum hostroute_outcome what);
+void hostroute_trace_socket(const struct hostroute_net *hn, const struct sock *sk,
+			    enum hostroute_outcome what, u32 mtu);
 
 /* ---- proof: who can prove a message? -------------------------------------- */
 

@@ -10,13 +10,6 @@
 #include <linux/seq_file.h>
 #include <linux/seq_file_net.h>
 
-static const char * const class_names[] = {
-	[HOSTROUTE_CLASS_UNPROVEN] = "unproven",
-	[HOSTROUTE_CLASS_PROVEN] = "learned",
-	[HOSTROUTE_CLASS_LOCAL] = "local",
-	[HOSTROUTE_CLASS_PINNED] = "pinned",
-};
-
 struct listing {
 	struct seq_net_private	p;	/* first, as seq_file_net() has it */
 	u64			serial;	/* of the newest route when it began */
@@ -107,7 +100,7 @@ static int listing_show(struct seq_file *seq, void *v)
 	}
 	router = READ_ONCE(route->router);
 	seq_printf(seq, "%pI4 %u %s", &route->key.daddr, READ_ONCE(route->mtu),
-		   class_names[READ_ONCE(route->class)]);
+		   hostroute_class_name(READ_ONCE(route->class)));
 	show_expiry(seq, &hn->table, route);
 	seq_printf(seq, " %u %u %pI4 %s %u %s\n", READ_ONCE(route->uses),
 		   hostroute_route_sockets(route), &router,

@@ -77,6 +77,7 @@ static void clamp_now(struct hostroute_net *hn, struct sock *sk)
 	 * below what the socket believes: the segment is lost all the same.
 	 */
 	if (dst && inet_csk(sk)->icsk_pmtu_cookie > dst_mtu(dst)) {
+		hostroute_trace_socket(hn, sk, HOSTROUTE_CLAMPED, dst_mtu(dst));
 		/* TCP takes dst_mtu() for its MSS and sends what was lost once
 		 * more. What it reports to the route first is no news to any:
 		 * should the clone be retired at this moment, the stock route
@@ -222,8 +223,10 @@ void hostroute_socket_clamp(struct hostroute_net *hn, struct sock *sk)
 		return;
 	}
 	outcome = clamp_later(hn, sk);
-	if (outcome != HOSTROUTE_CONTINUE)
-		hostroute_stats_inc(hn->stats, outcome);
+	if (outcome == HOSTROUTE_CONTINUE)
+		return;
+	hostroute_stats_inc(hn->stats, outcome);
+	hostroute_trace_socket(hn, sk, outcome, 0);
 }
 
 void hostroute_socket_net_init(struct hostroute_net *hn)

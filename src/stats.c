@@ -15,7 +15,8 @@ static const struct {
 	enum verdict verdict;
 } outcomes[] = {
 #define X(symbol, name, verdict)		\
-	[HOSTROUTE_##symbol] = { name, verdict },
+	[HOSTROUTE_##symbol] = { (name) + BUILD_BUG_ON_ZERO(sizeof(name) > \
+				 HOSTROUTE_STATS_NAME_SIZE), verdict },
 	HOSTROUTE_OUTCOMES(X)
 #undef X
 };

@@ -4,7 +4,8 @@
  *
  * Pure: time, limits and claims come in as arguments; nothing here looks at a
  * packet, a socket or a clock. What a change means for clones is told to
- * hostroute_route_sync() and hostroute_route_drop(), which the tests replace.
+ * hostroute_route_sync() and hostroute_route_drop(), and what happened to
+ * hostroute_trace_route(): the tests replace all three.
  *
  * While it is linked a route is in the hash (look-ups), in the ids (walks that
  * can stop and go on later) and in the pool of its rank: the unproven in an
@@ -166,6 +167,15 @@ u64 hostroute_table_expires(const struct hostroute_table *table,
 	       READ_ONCE(table->limits.expire_unproven) :
 	       READ_ONCE(table->limits.expire);
 	return life ? atomic64_read(&route->updated) + (u64)life * NSEC_PER_SEC : 0;
+}
+
+/* It happened to this one: counted, and shown to those who watch. */
+static void note(struct hostroute_table *table, const struct hostroute *route,
+		 enum hostroute_outcome what)
+{
+	lockdep_assert_held(&table->lock);
+	hostroute_stats_inc(table->stats, what);
+	hostroute_trace_route(table, route, what);
 }
 
 /* 64 bits of nanoseconds do not wrap in 584 years of uptime. */
@@ -362,7 +372,7 @@ static void unlink(struct hostroute_table *table, struct hostroute *route,
 		WRITE_ONCE(table->smallest_mtu, U32_MAX);
 	WRITE_ONCE(route->dead, true);
 	hostroute_route_drop(table, route);
-	hostroute_stats_inc(table->stats, why);
+	note(table, route, why);
 	hostroute_put(route);
 }
 
@@ -453,7 +463,7 @@ static void restore(struct hostroute_table *table, struct hostroute *route)
 	set_mtu(table, route, route->pinned_mtu);
 	WRITE_ONCE(route->router, 0);
 	WRITE_ONCE(route->ifindex, 0);
-	hostroute_stats_inc(table->stats, HOSTROUTE_RESTORED);
+	note(table, route, HOSTROUTE_RESTORED);
 }
 
 /* A message about a known destination was believed. */
@@ -567,6 +577,28 @@ static struct hostroute *find_alive(struct hostroute_table *table,
 	return NULL;
 }
 
+/* What a claim that is obeyed makes of a route, or of none. */
+static struct hostroute aftermath(const struct hostroute *route,
+				  const struct hostroute_claim *claim, u32 mtu)
+{
+	struct hostroute after = {
+		.key = claim->key,
+		.class = claim->class,
+		.mtu = mtu,
+		.previous_mtu = claim->estimate,
+		.router = claim->router,
+		.ifindex = claim->ifindex,
+	};
+
+	/* Of one that is confirmed nothing stays. */
+	if (route && rank_of(route) >= hostroute_rank(claim->class)) {
+		after.class = max_t(u8, route->class, claim->class);
+		after.previous_mtu = mtu < route->mtu ? route->mtu :
+							route->previous_mtu;
+	}
+	return after;
+}
+
 static void log_limit(const struct hostroute_table *table, u32 max,
 		      enum hostroute_outcome outcome)
 {
@@ -597,7 +629,7 @@ enum hostroute_outcome hostroute_table_learn(struct hostroute_table *table,
 	enum hostroute_rank rank = hostroute_rank(claim->class);
 	u32 mtu = max(claim->mtu, floor_of(table, claim->class));
 	enum hostroute_outcome outcome;
-	struct hostroute *route;
+	struct hostroute *route, after;
 	bool full;
 	u32 max;
 
@@ -605,6 +637,7 @@ enum hostroute_outcome hostroute_table_learn(struct hostroute_table *table,
 	route = find_alive(table, &claim->key, claim->now);
 	max = table->limits.max_routes;
 	full = table->count >= max && !table->pool[HOSTROUTE_RANK_UNPROVEN].count;
+	after = aftermath(route, claim, mtu);
 	if (!route)
 		outcome = insert(table, claim, mtu);
 	else if (rank == HOSTROUTE_RANK_UNPROVEN && rank_of(route) != rank)
@@ -613,6 +646,7 @@ enum hostroute_outcome hostroute_table_learn(struct hostroute_table *table,
 		outcome = confirm(table, route, claim, mtu);
 	else
 		outcome = update(table, route, claim, mtu);
+	hostroute_trace_route(table, &after, outcome);
 	spin_unlock_bh(&table->lock);
 
 	/* Never for what anybody can send. */
@@ -644,7 +678,7 @@ static int pin_new(struct hostroute_table *table, const struct hostroute_key *ke
 		return -ENOMEM;
 	make_room(table, HOSTROUTE_RANK_PINNED);
 	link(table, route);
-	hostroute_stats_inc(table->stats, HOSTROUTE_ADDED);
+	note(table, route, HOSTROUTE_ADDED);
 	return 0;
 }
 
@@ -660,7 +694,7 @@ static void pin_known(struct hostroute_table *table, struct hostroute *route,
 	WRITE_ONCE(route->router, 0);
 	WRITE_ONCE(route->ifindex, 0);
 	join_pool(table, route);
-	hostroute_stats_inc(table->stats, HOSTROUTE_PINNED);
+	note(table, route, HOSTROUTE_PINNED);
 }
 
 /**

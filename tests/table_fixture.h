@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The table alone, for the suites that test it: time and limits are passed in,
- * clones are counted by fakes in place of route.c.
+ * clones are counted by fakes in place of route.c, and what it tells of routes is
+ * kept by one in place of trace.c.
  */
 #include <kunit/test.h>
 #include <linux/percpu.h>
@@ -50,6 +51,23 @@ void hostroute_route_drop(struct hostroute_table *table, struct hostroute *route
 		on_drop(route);
 }
 
+/* What the table told last, and how often it told what. */
+static struct {
+	enum hostroute_outcome what;
+	struct hostroute route;
+	unsigned long count[HOSTROUTE_OUTCOME_COUNT];
+} told;
+
+void hostroute_trace_route(const struct hostroute_table *table,
+			   const struct hostroute *route,
+			   enum hostroute_outcome what)
+{
+	lockdep_assert_held(&table->lock);
+	told.what = what;
+	told.route = *route;
+	told.count[what]++;
+}
+
 struct fixture {
 	struct hostroute_table table;
 	struct hostroute_stats __percpu *stats;
@@ -83,6 +101,7 @@ static int init(struct kunit *test)
 	syncs = 0;
 	drops = 0;
 	on_drop = NULL;
+	memset(&told, 0, sizeof(told));
 	return 0;
 }
 
@@ -204,18 +223,25 @@ static void expect_count(struct kunit *test, struct fixture *f, u32 count)
 	KUNIT_EXPECT_EQ(test, list_length(&t->lru), (size_t)ranks[HOSTROUTE_RANK_LEARNED]);
 }
 
-/* Every route that ever was is accounted for. */
+/* Every route that ever was is accounted for, and its end was told. */
 static __maybe_unused void expect_balance(struct kunit *test, struct fixture *f)
 {
 	static const enum hostroute_outcome out[] = {
 		HOSTROUTE_EVICTED, HOSTROUTE_RECLAIMED, HOSTROUTE_EXPIRED,
 		HOSTROUTE_DELETED, HOSTROUTE_FLUSHED,
 	};
+	static const enum hostroute_outcome other[] = {
+		HOSTROUTE_ADDED, HOSTROUTE_PINNED, HOSTROUTE_RESTORED,
+	};
 	unsigned long gone = 0;
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(out); i++)
+	for (i = 0; i < ARRAY_SIZE(out); i++) {
 		gone += stat(f, out[i]);
+		KUNIT_EXPECT_EQ(test, stat(f, out[i]), told.count[out[i]]);
+	}
+	for (i = 0; i < ARRAY_SIZE(other); i++)
+		KUNIT_EXPECT_EQ(test, stat(f, other[i]), told.count[other[i]]);
 	KUNIT_EXPECT_EQ(test, drops, gone);
 	KUNIT_EXPECT_EQ(test, f->table.serial, hostroute_table_count(&f->table) + gone);
 }

@@ -904,6 +904,77 @@ static void survives_every_failed_step(struct kunit *test)
 	expect_balance(test, f);
 }
 
+/* ---- what is told --------------------------------------------------------------------- */
+
+/* What happened last, to whom. */
+static void expect_told(struct kunit *test, enum hostroute_outcome what, u32 n,
+			enum hostroute_class class, u32 mtu, u32 previous_mtu)
+{
+	KUNIT_EXPECT_STREQ(test, hostroute_stats_name(told.what),
+			   hostroute_stats_name(what));
+	KUNIT_EXPECT_EQ(test, told.route.key.daddr, cpu_to_be32(0x0a000000 + n));
+	KUNIT_EXPECT_EQ(test, told.route.class, class);
+	KUNIT_EXPECT_EQ(test, told.route.mtu, mtu);
+	KUNIT_EXPECT_EQ(test, told.route.previous_mtu, previous_mtu);
+}
+
+static void tells_what_messages_do(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	record(f, 1, 1400);
+	expect_told(test, HOSTROUTE_LEARNED, 1, HOSTROUTE_CLASS_UNPROVEN, 1400, 1500);
+	KUNIT_EXPECT_EQ(test, told.route.router, cpu_to_be32(0xc0000201));
+	KUNIT_EXPECT_EQ(test, told.route.ifindex, 7);
+	/* What was unproven counts for nothing. */
+	learn(f, 1, 1300);
+	expect_told(test, HOSTROUTE_CONFIRMED, 1, HOSTROUTE_CLASS_PROVEN, 1300, 1500);
+	learn_as(f, 1, 1200, HOSTROUTE_CLASS_LOCAL);
+	expect_told(test, HOSTROUTE_LOWERED, 1, HOSTROUTE_CLASS_LOCAL, 1200, 1300);
+	learn(f, 1, 1200);
+	expect_told(test, HOSTROUTE_REFRESHED, 1, HOSTROUTE_CLASS_LOCAL, 1200, 1300);
+	/* The floor is what it comes down to. */
+	f->table.limits.min_mtu = 1100;
+	learn(f, 1, 68);
+	expect_told(test, HOSTROUTE_LOWERED, 1, HOSTROUTE_CLASS_LOCAL, 1100, 1200);
+	KUNIT_EXPECT_EQ(test, lookup(f, 1)->mtu, 1100);
+	KUNIT_EXPECT_EQ(test, lookup(f, 1)->previous_mtu, 1200);
+}
+
+static void tells_what_ends_a_route(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	pin(f, 1, 1400);
+	expect_told(test, HOSTROUTE_ADDED, 1, HOSTROUTE_CLASS_PINNED, 1400, 1400);
+	learn(f, 1, 1300);
+	expect_told(test, HOSTROUTE_LOWERED, 1, HOSTROUTE_CLASS_PINNED, 1300, 1400);
+	f->now += 600 * SECOND;
+	hostroute_table_sweep(&f->table, f->now);
+	expect_told(test, HOSTROUTE_RESTORED, 1, HOSTROUTE_CLASS_PINNED, 1400, 1300);
+	learn(f, 2, 1300);
+	pin(f, 2, 1200);
+	expect_told(test, HOSTROUTE_PINNED, 2, HOSTROUTE_CLASS_PINNED, 1200, 1300);
+	del(f, 2);
+	expect_told(test, HOSTROUTE_DELETED, 2, HOSTROUTE_CLASS_PINNED, 1200, 1300);
+
+	learn(f, 3, 1300);
+	f->now += 600 * SECOND;
+	hostroute_table_sweep(&f->table, f->now);
+	expect_told(test, HOSTROUTE_EXPIRED, 3, HOSTROUTE_CLASS_PROVEN, 1300, 1500);
+	learn(f, 4, 1300);
+	hostroute_table_set_max_routes(&f->table, 1);
+	expect_told(test, HOSTROUTE_EVICTED, 4, HOSTROUTE_CLASS_PROVEN, 1300, 1500);
+	hostroute_table_set_max_routes(&f->table, 2);
+	learn(f, 5, 1300);
+	hostroute_table_shrink(&f->table, 1);
+	expect_told(test, HOSTROUTE_RECLAIMED, 5, HOSTROUTE_CLASS_PROVEN, 1300, 1500);
+	learn(f, 6, 1300);
+	hostroute_table_flush(&f->table, false);
+	expect_told(test, HOSTROUTE_FLUSHED, 6, HOSTROUTE_CLASS_PROVEN, 1300, 1500);
+	expect_balance(test, f);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(updates_count_once, update_gen_params),
 	KUNIT_CASE(learns_what_is_claimed),
@@ -941,6 +1012,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(ages_right_for_ever, stamp_gen_params),
 	KUNIT_CASE(survives_every_failed_allocation),
 	KUNIT_CASE(survives_every_failed_step),
+	KUNIT_CASE(tells_what_messages_do),
+	KUNIT_CASE(tells_what_ends_a_route),
 	{}
 };
 

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which tracepoint an outcome fires: here, and nowhere else. The rooms say what
+ * happened, as they say it to the counters; src/trace.h says how it is shown.
+ */
+#include "../pmtu_hostroute.h"
+
+#include <linux/icmp.h>
+#include <linux/ip.h>
+#include <net/ip.h>
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+static bool has_ports(u8 protocol)
+{
+	switch (protocol) {
+	case IPPROTO_TCP:
+	case IPPROTO_UDP:
+	case IPPROTO_UDPLITE:
+	case IPPROTO_SCTP:
+	case IPPROTO_DCCP:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The beginning of the quoted transport, as much of it as is there. */
+static void peek_transport(const struct sk_buff *skb, unsigned int at,
+			   struct hostroute_msg *msg)
+{
+	__be16 ports[2], *p;
+	__be32 seq, *s;
+
+	p = skb_header_pointer(skb, at, sizeof(ports), ports);
+	if (!p)
+		return;
+	msg->sport = p[0];
+	msg->dport = p[1];
+	s = skb_header_pointer(skb, at + sizeof(ports), sizeof(seq), &seq);
+	if (s)
+		msg->seq = ntohl(*s);
+}
+
+/* What a message that was not parsed to its end says, as far as it says it. */
+static void peek(const struct sk_buff *skb, struct hostroute_msg *msg)
+{
+	unsigned int at = skb_network_offset(skb) + ip_hdrlen(skb);
+	const struct icmphdr *icmph;
+	const struct iphdr *inner;
+	struct icmphdr icmp_buf;
+	struct iphdr inner_buf;
+
+	msg->router = ip_hdr(skb)->saddr;
+	icmph = skb_header_pointer(skb, at, sizeof(icmp_buf), &icmp_buf);
+	if (!icmph)
+		return;
+	msg->mtu = ntohs(icmph->un.frag.mtu);
+	at += sizeof(*icmph);
+	inner = skb_header_pointer(skb, at, sizeof(*inner), &inner_buf);
+	if (!inner || inner->version != 4)
+		return;
+	msg->saddr = inner->saddr;
+	msg->daddr = inner->daddr;
+	msg->quoted_len = ntohs(inner->tot_len);
+	msg->protocol = inner->protocol;
+	if (inner->ihl >= 5 && !(inner->frag_off & htons(IP_OFFSET)))
+		peek_transport(skb, at + inner->ihl * 4, msg);
+}
+
+/* A message as it is shown. */
+static struct hostroute_msg readable(const struct sk_buff *skb,
+				     const struct hostroute_msg *parsed)
+{
+	struct hostroute_msg msg = *parsed;
+
+	if (!parsed->quoted_ihl)
+		peek(skb, &msg);
+	if (!has_ports(msg.protocol)) {
+		msg.sport = 0;
+		msg.dport = 0;
+	}
+	if (msg.protocol != IPPROTO_TCP)
+		msg.seq = 0;
+	return msg;
+}
+
+/**
+ * hostroute_trace_message - a message was handled
+ * @hn:		the namespace
+ * @skb:	the message, at LOCAL_IN
+ * @msg:	the same, parsed, or as the parser left it when it refused
+ * @outcome:	what became of it
+ *
+ * Fires "ignored" unless the message was obeyed, which has an event of the
+ * route's. Context: any but hardirq.
+ */
+void hostroute_trace_message(const struct hostroute_net *hn,
+			     const struct sk_buff *skb,
+			     const struct hostroute_msg *msg,
+			     enum hostroute_outcome outcome)
+{
+	struct hostroute_msg shown;
+
+	switch (outcome) {
+	case HOSTROUTE_LEARNED:
+	case HOSTROUTE_LOWERED:
+	case HOSTROUTE_REFRESHED:
+	case HOSTROUTE_CONFIRMED:
+		break;
+	default:
+		if (!trace_ignored_enabled())
+			break;
+		shown = readable(skb, msg);
+		trace_ignored(hn, skb, &shown, outcome);
+	}
+}
+
+/**
+ * hostroute_trace_route - something happened to a host route
+ * @table:	its table
+ * @route:	as it is now; if it leaves the table, as it was last
+ * @what:	what happened; most outcomes happen to no route, and fire nothing
+ *
+ * Context: the table's lock.
+ */
+void hostroute_trace_route(const struct hostroute_table *table,
+			   const struct hostroute *route,
+			   enum hostroute_outcome what)
+{
+	switch (what) {
+	case HOSTROUTE_LEARNED:
+		trace_learned(table, route);
+		break;
+	case HOSTROUTE_LOWERED:
+		trace_lowered(table, route);
+		break;
+	case HOSTROUTE_REFRESHED:
+		trace_refreshed(table, route);
+		break;
+	case HOSTROUTE_CONFIRMED:
+		trace_confirmed(table, route);
+		break;
+	case HOSTROUTE_ADDED:
+		trace_added(table, route);
+		break;
+	case HOSTROUTE_PINNED:
+		trace_pinned(table, route);
+		break;
+	case HOSTROUTE_DELETED:
+		trace_deleted(table, route);
+		break;
+	case HOSTROUTE_FLUSHED:
+		trace_flushed(table, route);
+		break;
+	case HOSTROUTE_EXPIRED:
+		trace_expired(table, route);
+		break;
+	case HOSTROUTE_RESTORED:
+		trace_restored(table, route);
+		break;
+	case HOSTROUTE_EVICTED:
+		trace_evicted(table, route);
+		break;
+	case HOSTROUTE_RECLAIMED:
+		trace_reclaimed(table, route);
+		break;
+	default:
+		break;
+	}
+}
+
+/**
+ * hostroute_trace_socket - something happened to a TCP socket
+ * @hn:		the namespace
+ * @sk:		the socket, its spinlock held
+ * @what:	what happened
+ * @mtu:	bytes, what it sends by from now on; 0: to be seen
+ */
+void hostroute_trace_socket(const struct hostroute_net *hn, const struct sock *sk,
+			    enum hostroute_outcome what, u32 mtu)
+{
+	switch (what) {
+	case HOSTROUTE_CLAMPED:
+		trace_clamped(hn, sk, mtu);
+		break;
+	case HOSTROUTE_CLAMP_DEFERRED:
+		trace_clamp_deferred(hn, sk, mtu);
+		break;
+	case HOSTROUTE_CLAMP_SKIPPED:
+		trace_clamp_skipped(hn, sk, mtu);
+		break;
+	default:
+		break;
+	}
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Tracepoints, /sys/kernel/tracing/events/pmtu_hostroute/. Their names, and the
+ * reasons they give, are those of the counters under stats/. Fields are numbers,
+ * in host order, and text. Addresses are text, too: of 4 bytes "perf trace" shows
+ * where it keeps them, and tracefs cannot filter by them. (It takes what has "addr"
+ * in its name for a pointer, too.)
+ */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM pmtu_hostroute
+
+#if !defined(PMTU_HOSTROUTE_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define PMTU_HOSTROUTE_TRACE_H
+
+#include "../pmtu_hostroute.h"
+
+#include <linux/if.h>
+#include <linux/kernel.h>
+#include <linux/string.h>
+#include <linux/tracepoint.h>
+#include <net/inet_connection_sock.h>
+#include <net/inet_sock.h>
+
+/* "255.255.255.255"; a number, for it is shown to the tools. */
+#define HOSTROUTE_ADDRESS_SIZE	16
+
+#define HOSTROUTE_ADDRESS(text, address)				\
+	snprintf(text, HOSTROUTE_ADDRESS_SIZE, "%pI4", &(address))
+
+/* ---- a message ---------------------------------------------------------------- */
+
+/* What is not known of a message, because it is too short or not of a kind that
+ * has it, is 0.
+ */
+DECLARE_EVENT_CLASS(hostroute_message,
+		    TP_PROTO(const struct hostroute_net *hn, const struct sk_buff *skb,
+			     const struct hostroute_msg *msg, enum hostroute_outcome reason),
+		    TP_ARGS(hn, skb, msg, reason),
+		    TP_STRUCT__entry(__field(unsigned int, netns)
+				     __array(char, dev, IFNAMSIZ)
+				     __array(char, router, HOSTROUTE_ADDRESS_SIZE)
+				     __array(char, source, HOSTROUTE_ADDRESS_SIZE)
+				     __array(char, destination, HOSTROUTE_ADDRESS_SIZE)
+				     __field(__u8, protocol)
+				     __field(__u16, sport)
+				     __field(__u16, dport)
+				     __field(__u32, seq)
+				     __field(__u16, len)
+				     __field(__u16, mtu)
+				     __array(char, reason, HOSTROUTE_STATS_NAME_SIZE)),
+		    TP_fast_assign(__entry->netns = hn->table.owner;
+				   strscpy(__entry->dev, skb->dev->name, IFNAMSIZ);
+				   HOSTROUTE_ADDRESS(__entry->router, msg->router);
+				   HOSTROUTE_ADDRESS(__entry->source, msg->saddr);
+				   HOSTROUTE_ADDRESS(__entry->destination, msg->daddr);
+				   __entry->protocol = msg->protocol;
+				   __entry->sport = ntohs(msg->sport);
+				   __entry->dport = ntohs(msg->dport);
+				   __entry->seq = msg->seq;
+				   __entry->len = msg->quoted_len;
+				   __entry->mtu = msg->mtu;
+				   strscpy(__entry->reason, hostroute_stats_name(reason),
+					   HOSTROUTE_STATS_NAME_SIZE);),
+		    TP_printk("netns=%u dev=%s router=%s source=%s destination=%s protocol=%u sport=%u dport=%u seq=%u len=%u mtu=%u reason=%s",
+			      __entry->netns, __entry->dev, __entry->router, __entry->source,
+			      __entry->destination, __entry->protocol, __entry->sport,
+			      __entry->dport, __entry->seq, __entry->len, __entry->mtu,
+			      __entry->reason));
+
+#define HOSTROUTE_MESSAGE_EVENT(name)					\
+DEFINE_EVENT(hostroute_message, name,					\
+	     TP_PROTO(const struct hostroute_net *hn,			\
+		      const struct sk_buff *skb,			\
+		      const struct hostroute_msg *msg,			\
+		      enum hostroute_outcome reason),			\
+	     TP_ARGS(hn, skb, msg, reason))
+
+HOSTROUTE_MESSAGE_EVENT(ignored);
+
+/* ---- a host route ---------------------------------------------------------------- */
+
+DECLARE_EVENT_CLASS(hostroute_route,
+		    TP_PROTO(const struct hostroute_table *table,
+			     const struct hostroute *route),
+		    TP_ARGS(table, route),
+		    TP_STRUCT__entry(__field(unsigned int, netns)
+				     __array(char, destination, HOSTROUTE_ADDRESS_SIZE)
+				     __field(int, vrf)
+				     __array(char, state, HOSTROUTE_CLASS_NAME_SIZE)
+				     __field(__u32, mtu)
+				     __field(__u32, previous_mtu)
+				     __array(char, router, HOSTROUTE_ADDRESS_SIZE)
+				     __field(int, ifindex)),
+		    TP_fast_assign(__entry->netns = table->owner;
+				   HOSTROUTE_ADDRESS(__entry->destination, route->key.daddr);
+				   __entry->vrf = route->key.l3mdev;
+				   strscpy(__entry->state, hostroute_class_name(route->class),
+					   HOSTROUTE_CLASS_NAME_SIZE);
+				   __entry->mtu = route->mtu;
+				   __entry->previous_mtu = route->previous_mtu;
+				   HOSTROUTE_ADDRESS(__entry->router, route->router);
+				   __entry->ifindex = route->ifindex;),
+		    TP_printk("netns=%u destination=%s vrf=%d state=%s mtu=%u previous_mtu=%u router=%s ifindex=%d",
+			      __entry->netns, __entry->destination, __entry->vrf, __entry->state,
+			      __entry->mtu, __entry->previous_mtu, __entry->router,
+			      __entry->ifindex));
+
+#define HOSTROUTE_ROUTE_EVENT(name)					\
+DEFINE_EVENT(hostroute_route, name,					\
+	     TP_PROTO(const struct hostroute_table *table,		\
+		      const struct hostroute *route),	\
+	     TP_ARGS(table, route))
+
+/* A message was obeyed. */
+HOSTROUTE_ROUTE_EVENT(learned);
+HOSTROUTE_ROUTE_EVENT(lowered);
+HOSTROUTE_ROUTE_EVENT(refreshed);
+HOSTROUTE_ROUTE_EVENT(confirmed);
+/* The administrator. */
+HOSTROUTE_ROUTE_EVENT(added);
+HOSTROUTE_ROUTE_EVENT(pinned);
+HOSTROUTE_ROUTE_EVENT(deleted);
+HOSTROUTE_ROUTE_EVENT(flushed);
+/* Time, limits, memory. */
+HOSTROUTE_ROUTE_EVENT(expired);
+HOSTROUTE_ROUTE_EVENT(restored);
+HOSTROUTE_ROUTE_EVENT(evicted);
+HOSTROUTE_ROUTE_EVENT(reclaimed);
+
+/* ---- a socket ---------------------------------------------------------------------- */
+
+/* @mtu: what it sends by from now on; 0: that is for later to say. */
+DECLARE_EVENT_CLASS(hostroute_socket,
+		    TP_PROTO(const struct hostroute_net *hn, const struct sock *sk, u32 mtu),
+		    TP_ARGS(hn, sk, mtu),
+		    TP_STRUCT__entry(__field(unsigned int, netns)
+				     __array(char, source, HOSTROUTE_ADDRESS_SIZE)
+				     __array(char, destination, HOSTROUTE_ADDRESS_SIZE)
+				     __field(__u16, sport)
+				     __field(__u16, dport)
+				     __field(__u32, mtu)
+				     __field(__u32, previous_mtu)),
+		    TP_fast_assign(__entry->netns = hn->table.owner;
+				   HOSTROUTE_ADDRESS(__entry->source, inet_sk(sk)->inet_saddr);
+				   HOSTROUTE_ADDRESS(__entry->destination, inet_sk(sk)->inet_daddr);
+				   __entry->sport = ntohs(inet_sk(sk)->inet_sport);
+				   __entry->dport = ntohs(inet_sk(sk)->inet_dport);
+				   __entry->mtu = mtu;
+				   __entry->previous_mtu = inet_csk(sk)->icsk_pmtu_cookie;),
+		    TP_printk("netns=%u source=%s destination=%s sport=%u dport=%u mtu=%u previous_mtu=%u",
+			      __entry->netns, __entry->source, __entry->destination, __entry->sport,
+			      __entry->dport, __entry->mtu, __entry->previous_mtu));
+
+#define HOSTROUTE_SOCKET_EVENT(name)					\
+DEFINE_EVENT(hostroute_socket, name,					\
+	     TP_PROTO(const struct hostroute_net *hn, const struct sock *sk, \
+		      u32 mtu),						\
+	     TP_ARGS(hn, sk, mtu))
+
+HOSTROUTE_SOCKET_EVENT(clamped);
+HOSTROUTE_SOCKET_EVENT(clamp_deferred);
+HOSTROUTE_SOCKET_EVENT(clamp_skipped);
+
+#endif
+
+/* Kbuild has the module's own directory searched for trace.o. */
+#undef TRACE_INCLUDE_PATH
+#define TRACE_INCLUDE_PATH src
+#undef TRACE_INCLUDE_FILE
+#define TRACE_INCLUDE_FILE trace
+#include <trace/define_trace.h>
