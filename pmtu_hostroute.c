@@ -26,8 +26,9 @@
  * a share of the table of its own, applies to no connection, and the stock
  * path acts on it.
  *
- * What happens is told to the counters (src/stats.c) and to those who watch
- * (src/trace.c), by the same names.
+ * With mode=observe all messages reach the stock path: each room says what it
+ * would have done, and does nothing. What happens is told to the counters
+ * (src/stats.c) and to those who watch (src/trace.c), by the same names.
  *
  * Locking
  *
@@ -139,7 +140,9 @@ static void count_mib(struct net *net, enum hostroute_outcome outcome)
 	}
 }
 
-static unsigned int handle(struct hostroute_net *hn, struct sk_buff *skb)
+/* With @observe: as if, and the stock path acts. */
+static unsigned int handle(struct hostroute_net *hn, struct sk_buff *skb,
+			   bool observe)
 {
 	enum hostroute_outcome outcome;
 	struct hostroute_msg msg = {};
@@ -147,10 +150,13 @@ static unsigned int handle(struct hostroute_net *hn, struct sk_buff *skb)
 
 	hostroute_stats_inc(hn->stats, HOSTROUTE_RECEIVED);
 	outcome = hostroute_icmp_parse(skb, &msg);
+	msg.observe = observe;
 	if (outcome == HOSTROUTE_CONTINUE)
 		outcome = hostroute_proof_act(hn, skb, &msg);
 	hostroute_stats_inc(hn->stats, outcome);
 	hostroute_trace_message(hn, skb, &msg, outcome);
+	if (observe)
+		return NF_ACCEPT;
 
 	verdict = hostroute_stats_verdict(outcome);
 	if (verdict == NF_DROP)
@@ -163,14 +169,17 @@ static unsigned int input_hook(void *priv, struct sk_buff *skb,
 {
 	struct hostroute_net *hn = priv;
 	unsigned int verdict;
+	u32 mode;
 
-	if (!hostroute_icmp_is_frag_needed(skb) ||
-	    READ_ONCE(hn->mode) == HOSTROUTE_MODE_OFF)
+	if (!hostroute_icmp_is_frag_needed(skb))
+		return NF_ACCEPT;
+	mode = READ_ONCE(hn->mode);
+	if (mode == HOSTROUTE_MODE_OFF)
 		return NF_ACCEPT;
 
 	/* A packet that NFQUEUE held comes here in process context. */
 	local_bh_disable();
-	verdict = handle(hn, skb);
+	verdict = handle(hn, skb, mode == HOSTROUTE_MODE_OBSERVE);
 	local_bh_enable();
 	return verdict;
 }
@@ -281,6 +290,8 @@ enum hostroute_outcome hostroute_net_learn(struct hostroute_net *hn,
 	enum hostroute_outcome outcome;
 
 	outcome = hostroute_table_learn(&hn->table, claim);
+	if (claim->dry_run)
+		return outcome;
 	switch (outcome) {
 	case HOSTROUTE_LEARNED:
 	case HOSTROUTE_CONFIRMED:

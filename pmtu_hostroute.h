@@ -48,6 +48,7 @@
 
 enum hostroute_mode {
 	HOSTROUTE_MODE_ENFORCE,
+	HOSTROUTE_MODE_OBSERVE,
 	HOSTROUTE_MODE_OFF,
 };
 
@@ -152,6 +153,7 @@ unsigned int hostroute_stats_verdict(enum hostroute_outcome outcome);
  * @quoted_ihl:	length of the quoted IP header, bytes; 0: it was not parsed
  * @ttl:	TTL of the quoted packet
  * @protocol:	of the quoted packet: IPPROTO_TCP, _UDP or _ICMP (Echo)
+ * @observe:	only find out what would become of it (mode=observe)
  */
 struct hostroute_msg {
 	__be32 router;
@@ -165,6 +167,7 @@ struct hostroute_msg {
 	u8 quoted_ihl;
 	u8 ttl;
 	u8 protocol;
+	bool observe;
 };
 
 bool hostroute_icmp_is_frag_needed(const struct sk_buff *skb);
@@ -343,6 +346,7 @@ struct hostroute_table {
  * @router:	who said so
  * @ifindex:	where it came in
  * @class:	who vouches for it; not HOSTROUTE_CLASS_PINNED
+ * @dry_run:	only say what would become of it
  */
 struct hostroute_claim {
 	struct hostroute_key	key;
@@ -352,6 +356,7 @@ struct hostroute_claim {
 	__be32			router;
 	int			ifindex;
 	enum hostroute_class	class;
+	bool			dry_run;
 };
 
 /* Nanoseconds since boot: 64 bit, counts suspend, not stepped by the clock. */
@@ -460,7 +465,7 @@ void hostroute_trace_message(const struct hostroute_net *hn,
 			     enum hostroute_outcome outcome);
 void hostroute_trace_route(const struct hostroute_table *table,
 			   const struct hostroute *route,
-			   enum hostroute_outcome what);
+			   enum hostroute_outcome what, bool observed);
 void hostroute_trace_socket(const struct hostroute_net *hn, const struct sock *sk,
 			    enum hostroute_outcome what, u32 mtu);
 

@@ -85,6 +85,7 @@ static enum hostroute_outcome believe(struct hostroute_net *hn, struct sock *sk,
 		.ifindex = skb->skb_iif,
 		.class = skb->dev->flags & IFF_LOOPBACK ?
 			 HOSTROUTE_CLASS_LOCAL : HOSTROUTE_CLASS_PROVEN,
+		.dry_run = msg->observe,
 	};
 	struct dst_entry *dst = socket_route(sk);
 	enum hostroute_outcome outcome;
@@ -96,10 +97,17 @@ static enum hostroute_outcome believe(struct hostroute_net *hn, struct sock *sk,
 		return HOSTROUTE_PASSED_ROUTE;
 	claim.key.l3mdev = l3mdev_master_ifindex_rcu(dst->dev);
 	claim.estimate = hostroute_route_estimate(dst);
+	/* What the stock path has made of messages that were only observed would
+	 * not be there.
+	 */
+	if (claim.dry_run)
+		claim.estimate = dst_metric_raw(dst, RTAX_MTU) ?: dst->dev->mtu;
 	if (!claim.mtu)
 		claim.mtu = hostroute_icmp_plateau(msg, dst_mtu(dst));
 
 	outcome = hostroute_net_learn(hn, &claim);
+	if (claim.dry_run)
+		return outcome;
 	switch (outcome) {
 	case HOSTROUTE_LEARNED:
 	case HOSTROUTE_LOWERED:
@@ -187,6 +195,7 @@ static enum hostroute_outcome record(struct hostroute_net *hn,
 		.router = msg->router,
 		.ifindex = skb->skb_iif,
 		.class = HOSTROUTE_CLASS_UNPROVEN,
+		.dry_run = msg->observe,
 	};
 	enum hostroute_outcome outcome;
 

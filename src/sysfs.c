@@ -25,6 +25,7 @@ u32 hostroute_default_mode = HOSTROUTE_MODE_ENFORCE;
 
 static const char * const mode_words[] = {
 	[HOSTROUTE_MODE_ENFORCE] = "enforce",
+	[HOSTROUTE_MODE_OBSERVE] = "observe",
 	[HOSTROUTE_MODE_OFF] = "off",
 	NULL
 };
@@ -68,7 +69,7 @@ static int apply_mode(struct hostroute_net *hn, u32 value)
 {
 	WRITE_ONCE(hn->mode, value);
 	hostroute_net_changed(hn);
-	if (value != HOSTROUTE_MODE_OFF)
+	if (value == HOSTROUTE_MODE_ENFORCE)
 		return 0;
 	/* No hook makes a clone any more when they are dropped. */
 	flush_work(&hn->output_work);
@@ -262,7 +263,7 @@ static const struct kernel_param_ops param_ops = {
 	module_param_cb(name, &param_ops, (void *)&name##_setting, 0644); \
 	MODULE_PARM_DESC(name, text " (new network namespaces)")
 
-PARAM(mode, "enforce or off");
+PARAM(mode, "enforce, observe or off");
 PARAM(max_routes, "host routes at most");
 PARAM(max_unproven, "of these, unproven ones at most, or auto: an eighth");
 PARAM(min_mtu, "lowest MTU believed, bytes");

@@ -175,7 +175,7 @@ static void note(struct hostroute_table *table, const struct hostroute *route,
 {
 	lockdep_assert_held(&table->lock);
 	hostroute_stats_inc(table->stats, what);
-	hostroute_trace_route(table, route, what);
+	hostroute_trace_route(table, route, what, false);
 }
 
 /* 64 bits of nanoseconds do not wrap in 584 years of uptime. */
@@ -494,6 +494,8 @@ static enum hostroute_outcome update(struct hostroute_table *table,
 	 */
 	if (mtu < route->mtu && mtu >= claim->estimate)
 		return HOSTROUTE_IGNORED_NOT_SMALLER;
+	if (claim->dry_run)
+		return mtu == route->mtu ? HOSTROUTE_REFRESHED : HOSTROUTE_LOWERED;
 	if (claim->class > route->class)
 		change_class(table, route, claim->class);
 	if (mtu == route->mtu) {
@@ -513,6 +515,8 @@ static enum hostroute_outcome confirm(struct hostroute_table *table,
 	lockdep_assert_held(&table->lock);
 	if (mtu >= claim->estimate)
 		return HOSTROUTE_IGNORED_NOT_SMALLER;
+	if (claim->dry_run)
+		return HOSTROUTE_CONFIRMED;
 	set_mtu(table, route, mtu);
 	change_class(table, route, claim->class);
 	WRITE_ONCE(route->previous_mtu, claim->estimate);
@@ -531,6 +535,8 @@ static enum hostroute_outcome insert(struct hostroute_table *table,
 		return HOSTROUTE_IGNORED_NOT_SMALLER;
 	if (!admitted(table, rank))
 		return HOSTROUTE_IGNORED_FULL;
+	if (claim->dry_run)
+		return HOSTROUTE_LEARNED;
 	route = create_charged(table, &(struct hostroute) {
 		.key = claim->key,
 		.class = claim->class,
@@ -619,6 +625,9 @@ static void log_limit(const struct hostroute_table *table, u32 max,
  * the same value again does. A pinned route may be lowered for a while, and
  * stays pinned (KB 244539).
  *
+ * A dry run changes nothing but what time has changed already: what has expired
+ * is taken out, as the sweep would do it.
+ *
  * Context: any but hardirq; takes the table's lock.
  * Return: LEARNED, LOWERED, REFRESHED, CONFIRMED, IGNORED_NOT_SMALLER,
  * OUTRANKED, IGNORED_FULL or PASSED_MEMORY.
@@ -646,11 +655,11 @@ enum hostroute_outcome hostroute_table_learn(struct hostroute_table *table,
 		outcome = confirm(table, route, claim, mtu);
 	else
 		outcome = update(table, route, claim, mtu);
-	hostroute_trace_route(table, &after, outcome);
+	hostroute_trace_route(table, &after, outcome, claim->dry_run);
 	spin_unlock_bh(&table->lock);
 
 	/* Never for what anybody can send. */
-	if (full && max && rank != HOSTROUTE_RANK_UNPROVEN &&
+	if (full && max && !claim->dry_run && rank != HOSTROUTE_RANK_UNPROVEN &&
 	    (outcome == HOSTROUTE_LEARNED || outcome == HOSTROUTE_IGNORED_FULL))
 		log_limit(table, max, outcome);
 	return outcome;

@@ -122,49 +122,50 @@ void hostroute_trace_message(const struct hostroute_net *hn,
  * @table:	its table
  * @route:	as it is now; if it leaves the table, as it was last
  * @what:	what happened; most outcomes happen to no route, and fire nothing
+ * @observed:	it would have happened (mode=observe)
  *
  * Context: the table's lock.
  */
 void hostroute_trace_route(const struct hostroute_table *table,
 			   const struct hostroute *route,
-			   enum hostroute_outcome what)
+			   enum hostroute_outcome what, bool observed)
 {
 	switch (what) {
 	case HOSTROUTE_LEARNED:
-		trace_learned(table, route);
+		trace_learned(table, route, observed);
 		break;
 	case HOSTROUTE_LOWERED:
-		trace_lowered(table, route);
+		trace_lowered(table, route, observed);
 		break;
 	case HOSTROUTE_REFRESHED:
-		trace_refreshed(table, route);
+		trace_refreshed(table, route, observed);
 		break;
 	case HOSTROUTE_CONFIRMED:
-		trace_confirmed(table, route);
+		trace_confirmed(table, route, observed);
 		break;
 	case HOSTROUTE_ADDED:
-		trace_added(table, route);
+		trace_added(table, route, observed);
 		break;
 	case HOSTROUTE_PINNED:
-		trace_pinned(table, route);
+		trace_pinned(table, route, observed);
 		break;
 	case HOSTROUTE_DELETED:
-		trace_deleted(table, route);
+		trace_deleted(table, route, observed);
 		break;
 	case HOSTROUTE_FLUSHED:
-		trace_flushed(table, route);
+		trace_flushed(table, route, observed);
 		break;
 	case HOSTROUTE_EXPIRED:
-		trace_expired(table, route);
+		trace_expired(table, route, observed);
 		break;
 	case HOSTROUTE_RESTORED:
-		trace_restored(table, route);
+		trace_restored(table, route, observed);
 		break;
 	case HOSTROUTE_EVICTED:
-		trace_evicted(table, route);
+		trace_evicted(table, route, observed);
 		break;
 	case HOSTROUTE_RECLAIMED:
-		trace_reclaimed(table, route);
+		trace_reclaimed(table, route, observed);
 		break;
 	default:
 		break;

@@ -47,6 +47,7 @@ DECLARE_EVENT_CLASS(hostroute_message,
 				     __field(__u32, seq)
 				     __field(__u16, len)
 				     __field(__u16, mtu)
+				     __field(__u8, observed)
 				     __array(char, reason, HOSTROUTE_STATS_NAME_SIZE)),
 		    TP_fast_assign(__entry->netns = hn->table.owner;
 				   strscpy(__entry->dev, skb->dev->name, IFNAMSIZ);
@@ -59,13 +60,14 @@ DECLARE_EVENT_CLASS(hostroute_message,
 				   __entry->seq = msg->seq;
 				   __entry->len = msg->quoted_len;
 				   __entry->mtu = msg->mtu;
+				   __entry->observed = msg->observe;
 				   strscpy(__entry->reason, hostroute_stats_name(reason),
 					   HOSTROUTE_STATS_NAME_SIZE);),
-		    TP_printk("netns=%u dev=%s router=%s source=%s destination=%s protocol=%u sport=%u dport=%u seq=%u len=%u mtu=%u reason=%s",
+		    TP_printk("netns=%u dev=%s router=%s source=%s destination=%s protocol=%u sport=%u dport=%u seq=%u len=%u mtu=%u observed=%u reason=%s",
 			      __entry->netns, __entry->dev, __entry->router, __entry->source,
 			      __entry->destination, __entry->protocol, __entry->sport,
 			      __entry->dport, __entry->seq, __entry->len, __entry->mtu,
-			      __entry->reason));
+			      __entry->observed, __entry->reason));
 
 #define HOSTROUTE_MESSAGE_EVENT(name)					\
 DEFINE_EVENT(hostroute_message, name,					\
@@ -81,8 +83,8 @@ HOSTROUTE_MESSAGE_EVENT(ignored);
 
 DECLARE_EVENT_CLASS(hostroute_route,
 		    TP_PROTO(const struct hostroute_table *table,
-			     const struct hostroute *route),
-		    TP_ARGS(table, route),
+			     const struct hostroute *route, bool observed),
+		    TP_ARGS(table, route, observed),
 		    TP_STRUCT__entry(__field(unsigned int, netns)
 				     __array(char, destination, HOSTROUTE_ADDRESS_SIZE)
 				     __field(int, vrf)
@@ -90,7 +92,8 @@ DECLARE_EVENT_CLASS(hostroute_route,
 				     __field(__u32, mtu)
 				     __field(__u32, previous_mtu)
 				     __array(char, router, HOSTROUTE_ADDRESS_SIZE)
-				     __field(int, ifindex)),
+				     __field(int, ifindex)
+				     __field(__u8, observed)),
 		    TP_fast_assign(__entry->netns = table->owner;
 				   HOSTROUTE_ADDRESS(__entry->destination, route->key.daddr);
 				   __entry->vrf = route->key.l3mdev;
@@ -99,17 +102,18 @@ DECLARE_EVENT_CLASS(hostroute_route,
 				   __entry->mtu = route->mtu;
 				   __entry->previous_mtu = route->previous_mtu;
 				   HOSTROUTE_ADDRESS(__entry->router, route->router);
-				   __entry->ifindex = route->ifindex;),
-		    TP_printk("netns=%u destination=%s vrf=%d state=%s mtu=%u previous_mtu=%u router=%s ifindex=%d",
+				   __entry->ifindex = route->ifindex;
+				   __entry->observed = observed;),
+		    TP_printk("netns=%u destination=%s vrf=%d state=%s mtu=%u previous_mtu=%u router=%s ifindex=%d observed=%u",
 			      __entry->netns, __entry->destination, __entry->vrf, __entry->state,
 			      __entry->mtu, __entry->previous_mtu, __entry->router,
-			      __entry->ifindex));
+			      __entry->ifindex, __entry->observed));
 
 #define HOSTROUTE_ROUTE_EVENT(name)					\
 DEFINE_EVENT(hostroute_route, name,					\
 	     TP_PROTO(const struct hostroute_table *table,		\
-		      const struct hostroute *route),	\
-	     TP_ARGS(table, route))
+		      const struct hostroute *route, bool observed),	\
+	     TP_ARGS(table, route, observed))
 
 /* A message was obeyed. */
 HOSTROUTE_ROUTE_EVENT(learned);

@@ -55,16 +55,18 @@ void hostroute_route_drop(struct hostroute_table *table, struct hostroute *route
 static struct {
 	enum hostroute_outcome what;
 	struct hostroute route;
+	bool observed;
 	unsigned long count[HOSTROUTE_OUTCOME_COUNT];
 } told;
 
 void hostroute_trace_route(const struct hostroute_table *table,
 			   const struct hostroute *route,
-			   enum hostroute_outcome what)
+			   enum hostroute_outcome what, bool observed)
 {
 	lockdep_assert_held(&table->lock);
 	told.what = what;
 	told.route = *route;
+	told.observed = observed;
 	told.count[what]++;
 }
 

@@ -904,7 +904,7 @@ static void survives_every_failed_step(struct kunit *test)
 	expect_balance(test, f);
 }
 
-/* ---- what is told --------------------------------------------------------------------- */
+/* ---- what is told, and what is only tried ------------------------------------------ */
 
 /* What happened last, to whom. */
 static void expect_told(struct kunit *test, enum hostroute_outcome what, u32 n,
@@ -916,6 +916,7 @@ static void expect_told(struct kunit *test, enum hostroute_outcome what, u32 n,
 	KUNIT_EXPECT_EQ(test, told.route.class, class);
 	KUNIT_EXPECT_EQ(test, told.route.mtu, mtu);
 	KUNIT_EXPECT_EQ(test, told.route.previous_mtu, previous_mtu);
+	KUNIT_EXPECT_FALSE(test, told.observed);
 }
 
 static void tells_what_messages_do(struct kunit *test)
@@ -975,6 +976,137 @@ static void tells_what_ends_a_route(struct kunit *test)
 	expect_balance(test, f);
 }
 
+/* Everything that there is to see of a table and of one of its routes. */
+struct snapshot {
+	struct hostroute route;
+	u32 counts[HOSTROUTE_RANK_COUNT];
+	u32 count;
+	u32 slots;
+	u32 smallest_mtu;
+	u64 serial;
+	unsigned int syncs;
+	unsigned int drops;
+};
+
+static void take_snapshot(struct fixture *f, u32 n, struct snapshot *s)
+{
+	struct hostroute *route = lookup(f, n);
+	int i;
+
+	memset(s, 0, sizeof(*s));
+	if (route)
+		memcpy(&s->route, route, sizeof(*route));
+	for (i = 0; i < HOSTROUTE_RANK_COUNT; i++)
+		s->counts[i] = f->table.pool[i].count;
+	s->count = f->table.count;
+	s->slots = f->table.slots;
+	s->smallest_mtu = f->table.smallest_mtu;
+	s->serial = f->table.serial;
+	s->syncs = syncs;
+	s->drops = drops;
+}
+
+/* Dry, nothing happens; then for real what was said happens, told the same. */
+static void expect_foretold(struct kunit *test, struct fixture *f, u32 n, u32 mtu,
+			    enum hostroute_class class, enum hostroute_outcome expected)
+{
+	struct hostroute_claim claim = claim_of(f, n, mtu);
+	struct snapshot before, after;
+	struct hostroute foretold;
+
+	claim.class = class;
+	claim.dry_run = true;
+	take_snapshot(f, n, &before);
+	/* Nor does it take any memory. */
+	fail_step = 1;
+	KUNIT_EXPECT_EQ(test, hostroute_table_learn(&f->table, &claim), expected);
+	KUNIT_EXPECT_EQ(test, fail_step, 1);
+	fail_step = 0;
+	take_snapshot(f, n, &after);
+	KUNIT_EXPECT_EQ_MSG(test, memcmp(&before, &after, sizeof(before)), 0,
+			    "%u %u", n, mtu);
+	KUNIT_EXPECT_TRUE(test, told.observed);
+	KUNIT_EXPECT_EQ(test, told.what, expected);
+	foretold = told.route;
+
+	claim.dry_run = false;
+	KUNIT_EXPECT_EQ(test, hostroute_table_learn(&f->table, &claim), expected);
+	KUNIT_EXPECT_FALSE(test, told.observed);
+	KUNIT_EXPECT_EQ(test, told.what, expected);
+	KUNIT_EXPECT_EQ(test, memcmp(&told.route, &foretold, sizeof(foretold)), 0);
+}
+
+static void dry_run_foretells(struct kunit *test)
+{
+	const enum hostroute_class unproven = HOSTROUTE_CLASS_UNPROVEN;
+	const enum hostroute_class proven = HOSTROUTE_CLASS_PROVEN;
+	const enum hostroute_class local = HOSTROUTE_CLASS_LOCAL;
+	struct fixture *f = test->priv;
+
+	hostroute_table_set_max_routes(&f->table, 3);
+	hostroute_table_set_max_unproven(&f->table, 1);
+	expect_foretold(test, f, 1, 1500, unproven, HOSTROUTE_IGNORED_NOT_SMALLER);
+	expect_foretold(test, f, 1, 1400, unproven, HOSTROUTE_LEARNED);
+	expect_foretold(test, f, 1, 1400, unproven, HOSTROUTE_REFRESHED);
+	expect_foretold(test, f, 1, 1300, unproven, HOSTROUTE_LOWERED);
+	expect_foretold(test, f, 1, 1500, proven, HOSTROUTE_IGNORED_NOT_SMALLER);
+	expect_foretold(test, f, 1, 1450, proven, HOSTROUTE_CONFIRMED);
+	expect_foretold(test, f, 1, 1400, unproven, HOSTROUTE_OUTRANKED);
+	expect_foretold(test, f, 1, 1451, proven, HOSTROUTE_IGNORED_NOT_SMALLER);
+	expect_foretold(test, f, 1, 1400, proven, HOSTROUTE_LOWERED);
+	expect_foretold(test, f, 1, 1400, local, HOSTROUTE_REFRESHED);
+	expect_foretold(test, f, 1, 68, proven, HOSTROUTE_LOWERED);
+
+	/* Others go only when it is for real: an unproven one, a learned one. */
+	expect_foretold(test, f, 2, 1400, unproven, HOSTROUTE_LEARNED);
+	expect_foretold(test, f, 3, 1400, unproven, HOSTROUTE_LEARNED);
+	KUNIT_EXPECT_EQ(test, stat(f, HOSTROUTE_EVICTED), 1);
+	expect_foretold(test, f, 4, 1400, proven, HOSTROUTE_LEARNED);
+	expect_foretold(test, f, 5, 1400, proven, HOSTROUTE_LEARNED);
+	expect_foretold(test, f, 6, 1400, proven, HOSTROUTE_LEARNED);
+	KUNIT_EXPECT_EQ(test, stat(f, HOSTROUTE_EVICTED), 3);
+	f->table.limits.at_limit = HOSTROUTE_AT_LIMIT_IGNORE;
+	expect_foretold(test, f, 7, 1400, proven, HOSTROUTE_IGNORED_FULL);
+	expect_foretold(test, f, 6, 1300, proven, HOSTROUTE_LOWERED);
+
+	pin(f, 8, 1400);
+	expect_foretold(test, f, 8, 1400, proven, HOSTROUTE_REFRESHED);
+	expect_foretold(test, f, 8, 1300, proven, HOSTROUTE_LOWERED);
+	expect_foretold(test, f, 8, 1200, unproven, HOSTROUTE_OUTRANKED);
+	hostroute_table_flush(&f->table, true);
+	hostroute_table_set_max_routes(&f->table, 0);
+	expect_foretold(test, f, 1, 1400, proven, HOSTROUTE_IGNORED_FULL);
+	expect_count(test, f, 0);
+	expect_balance(test, f);
+}
+
+/* Ageing goes on: what has had its time makes no difference to a dry run. */
+static void dry_run_sees_time_pass(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct hostroute_claim claim;
+
+	learn(f, 1, 1300);
+	pin(f, 2, 1400);
+	learn(f, 2, 1300);
+	f->now += 600 * SECOND - 1;
+	claim = claim_of(f, 1, 1300);
+	claim.dry_run = true;
+	KUNIT_EXPECT_EQ(test, hostroute_table_learn(&f->table, &claim),
+			HOSTROUTE_REFRESHED);
+	f->now++;
+	claim = claim_of(f, 1, 1350);
+	claim.dry_run = true;
+	KUNIT_EXPECT_EQ(test, hostroute_table_learn(&f->table, &claim), HOSTROUTE_LEARNED);
+	KUNIT_EXPECT_EQ(test, stat(f, HOSTROUTE_EXPIRED), 1);
+	expect_count(test, f, 1);
+	claim = claim_of(f, 2, 1350);
+	claim.dry_run = true;
+	KUNIT_EXPECT_EQ(test, hostroute_table_learn(&f->table, &claim), HOSTROUTE_LOWERED);
+	KUNIT_EXPECT_EQ(test, lookup(f, 2)->mtu, 1400);
+	expect_count(test, f, 1);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(updates_count_once, update_gen_params),
 	KUNIT_CASE(learns_what_is_claimed),
@@ -1014,6 +1146,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(survives_every_failed_step),
 	KUNIT_CASE(tells_what_messages_do),
 	KUNIT_CASE(tells_what_ends_a_route),
+	KUNIT_CASE(dry_run_foretells),
+	KUNIT_CASE(dry_run_sees_time_pass),
 	{}
 };
 

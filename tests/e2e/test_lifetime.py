@@ -246,7 +246,7 @@ class Settings(unittest.TestCase):
         self.assertEqual(told - counters, set())
 
     def test_good_values(self):
-        good = {"mode": ("off", "enforce"), "at_limit": ("ignore", "evict"),
+        good = {"mode": ("off", "observe", "enforce"), "at_limit": ("ignore", "evict"),
                 "max_routes": ("0", "1", "2147483646"), "min_mtu": ("68", "65535"),
                 "max_unproven": ("0", "1", "2147483646"), "min_mtu_unproven": ("68", "65535"),
                 "expire": ("0", "1", "2147483647"),
@@ -301,7 +301,7 @@ class Settings(unittest.TestCase):
     def test_parameters(self):
         rmmod()
         try:
-            for param in ("max_routes=2147483647", "max_routes=x", "max_routes", "mode=on",
+            for param in ("max_routes=2147483647", "max_routes=x", "max_routes", "mode=on", "mode=observed",
                           "min_mtu=67", "expire=-1", "at_limit=", "max_unproven=most",
                           "min_mtu_unproven=0", "expire_unproven=1s"):
                 with self.assertRaises(AssertionError, msg=param):

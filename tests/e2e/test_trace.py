@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What those who watch see: tracepoints, with the tools people have."""
+"""What those who watch see: tracepoints, with the tools people have; and what is
+only observed."""
 
 import contextlib
 import os
@@ -17,6 +18,7 @@ from test_connections import exchange
 
 TRACING = "/sys/kernel/tracing"
 SYSTEM = "pmtu_hostroute"
+MTU = 1000	# what the stock path takes as it is
 
 
 class Trace:
@@ -93,14 +95,14 @@ class Ignored(Traced):
         return {"event": "ignored", "netns": self.netns, "dev": "eth0",
                 "router": Path.RTR_SRV, "source": Path.SRV, "destination": Path.CLI, "protocol": "6",
                 "sport": str(frame.sport), "dport": str(frame.dport), "seq": str(frame.seq),
-                "len": str(frame.length), "mtu": str(mtu)} | change
+                "len": str(frame.length), "mtu": str(mtu), "observed": "0"} | change
 
     def bare(self, mtu):
         """The same where nothing is quoted."""
         unknown = dict.fromkeys(("protocol", "sport", "dport", "seq", "len"), "0")
         return {"event": "ignored", "netns": self.netns, "dev": "eth0",
                 "router": Path.RTR_SRV, "source": "0.0.0.0", "destination": "0.0.0.0",
-                "mtu": str(mtu)} | unknown
+                "mtu": str(mtu), "observed": "0"} | unknown
 
     def test_by_the_parser(self):
         """As much as there is of a message that does not make sense."""
@@ -209,7 +211,8 @@ class Routes(Traced):
     def route(self, event, mtu, previous, **change):
         return {"event": event, "netns": self.netns, "destination": Path.CLI, "vrf": "0",
                 "state": "learned", "mtu": str(mtu), "previous_mtu": str(previous),
-                "router": Path.RTR_SRV, "ifindex": self.srv.device("eth0", "ifindex")} | change
+                "router": Path.RTR_SRV, "ifindex": self.srv.device("eth0", "ifindex"),
+                "observed": "0"} | change
 
     def test_by_messages_and_time(self):
         _, srv, frame, injector = self.in_flight()
@@ -234,7 +237,7 @@ class Routes(Traced):
                          self.route("learned", 600, 1500, state="unproven"))
         injector.send(self.message(frame))
         self.trace.wait("confirmed", {"destination": Path.CLI, "mtu": "400", "state": "learned",
-                                      "router": Path.RTR_SRV})
+                                      "router": Path.RTR_SRV, "observed": "0"})
 
     def test_by_the_administrator(self):
         admin = {"router": "0.0.0.0", "ifindex": "0", "state": "pinned"}
@@ -277,6 +280,87 @@ class Routes(Traced):
         self.trace.enable(True)
         self.srv.set("flush", "all")
         self.trace.wait("flushed", {"mtu": "320"})
+
+
+class Observe(Traced):
+    def setUp(self):
+        super().setUp()
+        self.srv.set("mode", "observe")
+
+    def stock_mtu(self):
+        shown = re.search(r"mtu (?:lock )?(\d+)", self.srv.run("ip", "route", "get", Path.CLI))
+        return int(shown[1]) if shown else None
+
+    def test_stock_acts(self):
+        """Counted and traced as if; not learned. The stock path has it."""
+        self.path.set_mtu(MTU)
+        cli, srv = self.accepted()
+        exchange(srv, cli, 20000)
+        learned = self.srv.stat("learned")
+        self.assertGreater(learned, 0)
+        events = self.trace.of("learned")
+        self.assertEqual(len(events), learned)
+        self.assertEqual(events[0] | {"ifindex": ""}, {
+            "event": "learned", "netns": self.netns, "destination": Path.CLI, "vrf": "0",
+            "state": "learned", "mtu": str(MTU), "previous_mtu": "1500",
+            "router": Path.RTR_SRV, "ifindex": "", "observed": "1"})
+        self.assertEqual((self.srv.count(), self.srv.listing()), (0, []))
+        self.assertEqual(self.stock_mtu(), MTU)
+        self.assertEqual(lab.tcp_info(srv)["pmtu"], MTU)
+        # Nor do the stock path's own doings make a difference to the next one.
+        self.assertEqual(self.srv.stat("ignored_not_smaller"), 0)
+        for name in ("clamped", "clamp_deferred", "cloned"):
+            self.assertEqual(self.srv.stat(name), 0, name)
+
+    def test_nothing_is_refused(self):
+        """What is refused otherwise is counted so, and reaches the stock path,
+        which on 6.1 takes a quote without DF."""
+        self.srv.set("mode", "enforce")
+        _, srv, frame, injector = self.in_flight()
+        packet = self.message(frame, mtu=MTU - 440, at={2: MTU >> 8, 3: MTU & 255, 6: 0})
+        self.assertEqual(self.inject(injector, packet, "ignored_df")["observed"], "0")
+        self.assertEqual(lab.tcp_info(srv)["pmtu"], 1500)
+        self.assertIsNone(self.stock_mtu())
+        self.srv.set("mode", "observe")
+        self.assertEqual(self.inject(injector, packet, "ignored_df")["observed"], "1")
+        lab.wait_for(lambda: lab.tcp_info(srv)["pmtu"] == MTU - 440, "the stock path to act")
+        self.assertEqual(self.stock_mtu(), MTU - 440)
+        self.assertEqual(self.srv.count(), 0)
+
+    def test_datagrams(self):
+        _, _, _, injector = self.in_flight()
+        packet = lab.frag_needed(Path.RTR_SRV, Path.SRV, MTU,
+                                 lab.datagram_quote(Path.SRV, Path.CLI))
+        event = self.inject(injector, packet, "passed_unproven")
+        self.assertEqual((event["protocol"], event["sport"], event["dport"], event["seq"]),
+                         ("17", "40000", "9", "0"))
+        self.assertEqual(self.trace.wait("learned", {"state": "unproven"})["observed"], "1")
+        self.assertEqual((self.srv.count(), self.srv.get("count_unproven")), (0, "0"))
+
+    def test_what_was_learned_is_not_applied(self):
+        self.srv.set("mode", "enforce")
+        cli, srv = self.learn(320)
+        self.srv.set("add", "10.102.45.99 1400")
+        self.path.set_mtu(1500)
+        self.srv.set("mode", "observe")
+        since = self.path.wire.frames[-1].time
+        exchange(srv, cli, 30000)
+        self.assertEqual(max(f.length for f in self.path.from_server() if f.time > since), 1500)
+        self.assertEqual({e["sockets"] for e in self.srv.listing()}, {"0"})
+        self.assertEqual(self.srv.count(), 2)
+        # A message is judged by what is in the table, and changes none of it.
+        before = [(e["uses"], e["mtu"]) for e in self.srv.listing()]
+        self.path.set_mtu(MTU)
+        exchange(srv, cli, 5000)
+        self.assertGreater(self.srv.stat("ignored_not_smaller"), 0)
+        self.assertEqual([(e["uses"], e["mtu"]) for e in self.srv.listing()], before)
+        # Ageing goes on, and pinned is pinned.
+        self.srv.set("expire", 1)
+        lab.wait_for(lambda: self.srv.count() == 1, "the learned one to expire")
+        self.srv.set("mode", "enforce")
+        self.path.set_mtu(500)
+        exchange(srv, cli, 5000)
+        self.assertEqual(self.srv.route_mtu(Path.CLI), 500)
 
 
 class Tools(Traced):
