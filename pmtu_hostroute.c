@@ -74,6 +74,7 @@
  *   hostroute_net: mode, unproven,    nothing (one word)       READ_ONCE()
  *     unproven_rate, defer, sweep_at
  *   list of namespaces                all_nets_lock            RCU
+ *   list of GRE tunnels               RTNL                     RCU
  *   vrfs_followed                     RTNL                     RTNL
  *   sk->sk_dst_cache of TCP           who owns the socket      RCU
  *   sk->sk_dst_cache of UDP           nothing (cmpxchg)        RCU
@@ -96,7 +97,8 @@
  *   waiting claim: holds its socket, until an ACK, a timeout or its end, at most
  *     for four minutes; dropped when its namespace goes (with the module: a
  *     user's socket keeps its namespace).
- *   device going: clones of it are moved to the blackhole device.
+ *   device going: clones of it are moved to the blackhole device. A tunnel's
+ *     is off the list when it goes down, a grace period before it is freed.
  *   VRF going: its routes go with it.
  *   namespace, module going: the files and the shrinker first, then the hooks,
  *     then waiting claims, then waiting clamps, then the clones that sockets still hold, which
@@ -667,10 +669,20 @@ static int device_event(struct notifier_block *nb, unsigned long event, void *pt
 {
 	const struct net_device *dev = netdev_notifier_info_to_dev(ptr);
 
-	if (event == NETDEV_UNREGISTER)
+	switch (event) {
+	case NETDEV_UNREGISTER:
 		device_gone(dev);
-	else if (event == NETDEV_CHANGEMTU)
+		break;
+	case NETDEV_CHANGEMTU:
 		hostroute_route_device_mtu(dev);
+		break;
+	case NETDEV_UP:
+		hostroute_tunnel_up(dev);
+		break;
+	case NETDEV_DOWN:
+		hostroute_tunnel_down(dev);
+		break;
+	}
 	return NOTIFY_DONE;
 }
 

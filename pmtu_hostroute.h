@@ -90,7 +90,6 @@ enum hostroute_defer {
 	X(DEFERRED,		"deferred",		CONSUME)	\
 	X(PASSED_DISABLED,	"passed_disabled",	PASS)		\
 	X(PASSED_ENCAP,		"passed_encap",		PASS)		\
-	X(PASSED_PING,		"passed_ping",		PASS)		\
 	X(PASSED_PROTOCOL,	"passed_protocol",	PASS)		\
 	X(PASSED_ROUTE,		"passed_route",		PASS)		\
 	X(PASSED_POLICY,	"passed_policy",	PASS)		\
@@ -103,6 +102,7 @@ enum hostroute_defer {
 	X(IGNORED_SOURCE,	"ignored_source",	CONSUME)	\
 	X(IGNORED_DESTINATION,	"ignored_destination",	CONSUME)	\
 	X(IGNORED_ICMP,		"ignored_icmp",		CONSUME)	\
+	X(IGNORED_PROTOCOL,	"ignored_protocol",	CONSUME)	\
 	X(IGNORED_LOCKED,	"ignored_locked",	CONSUME)	\
 	X(IGNORED_ON_LINK,	"ignored_on_link",	CONSUME)	\
 	X(IGNORED_FRAGMENT,	"ignored_fragment",	CONSUME)	\
@@ -542,6 +542,12 @@ void hostroute_report_raw(struct hostroute_net *hn, const struct sk_buff *skb,
 enum hostroute_outcome hostroute_report(struct hostroute_net *hn,
 					const struct sk_buff *skb,
 					const struct hostroute_msg *msg, u32 mtu);
+
+/* ---- tunnel: whose GRE may it be? ---------------------------------------------- */
+
+void hostroute_tunnel_up(const struct net_device *dev);
+void hostroute_tunnel_down(const struct net_device *dev);
+bool hostroute_tunnel_sends(const struct net *net, const struct hostroute_msg *msg);
 
 /* ---- trace: what happens, for those who watch ------------------------------ */
 

@@ -9,7 +9,8 @@
  * bound to a device, without SO_MARK, the owner of the namespace's. For TCP that
  * may be the wrong one, and need not be known: the connection that proves the
  * message holds the right one. So of TCP only what holds for every socket is
- * asked. What is neither TCP, UDP nor an Echo the stock path knows more about.
+ * asked. Of what is neither TCP, UDP nor an Echo the stock path knows more, if it
+ * has a handler of that protocol's errors.
  */
 #include "../pmtu_hostroute.h"
 #include "compat.h"
@@ -18,6 +19,7 @@
 #include <net/ip.h>
 #include <net/ip_fib.h>
 #include <net/l3mdev.h>
+#include <net/protocol.h>
 
 static struct rtable *look_up(struct net *net, const struct sk_buff *skb,
 			      const struct hostroute_msg *msg, int l3mdev)
@@ -105,6 +107,17 @@ static enum hostroute_outcome check_route(struct net *net,
 	return outcome;
 }
 
+/* Does anybody but raw sockets send this protocol, who can tell what to do? */
+static bool stock_knows(const struct net *net, const struct hostroute_msg *msg)
+{
+	const struct net_protocol *protocol =
+		rcu_dereference(inet_protos[msg->protocol]);
+
+	if (!protocol || !protocol->err_handler)
+		return false;
+	return msg->protocol != IPPROTO_GRE || hostroute_tunnel_sends(net, msg);
+}
+
 /**
  * hostroute_facts_check - check a message against what is public of this host
  * @net:  the namespace
@@ -146,6 +159,7 @@ enum hostroute_outcome hostroute_facts_check(struct net *net,
 	    inet_addr_type_dev_table(net, dev, msg->router) == RTN_LOCAL)
 		return HOSTROUTE_IGNORED_ROUTER;
 	if (msg->protocol != IPPROTO_UDP && msg->protocol != IPPROTO_ICMP)
-		return HOSTROUTE_PASSED_PROTOCOL;
+		return stock_knows(net, msg) ? HOSTROUTE_PASSED_PROTOCOL :
+					       HOSTROUTE_CONTINUE;
 	return check_route(net, skb, msg, path);
 }

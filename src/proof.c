@@ -235,7 +235,7 @@ static enum hostroute_outcome act_on_datagram(struct hostroute_net *hn,
  * @hn:	the namespace
  * @skb: the message, at LOCAL_IN
  * @msg: the message, parsed
- * @path: what is public of the path; for TCP its socket's own route counts
+ * @path: what is public of a datagram's path; TCP's is its socket's own route
  *
  * Context: softirq, RCU. For TCP takes the socket's spinlock, and the table's
  * inside.
@@ -249,6 +249,15 @@ enum hostroute_outcome hostroute_proof_act(struct hostroute_net *hn,
 	/* The stock path checks policy again, with the quote reversed. */
 	if (!xfrm4_policy_check(NULL, XFRM_POLICY_IN, skb))
 		return HOSTROUTE_PASSED_POLICY;
-	return msg->protocol == IPPROTO_TCP ? prove_tcp(hn, skb, msg) :
-					      act_on_datagram(hn, skb, msg, path);
+	switch (msg->protocol) {
+	case IPPROTO_TCP:
+		return prove_tcp(hn, skb, msg);
+	case IPPROTO_UDP:
+	case IPPROTO_ICMP:
+		return act_on_datagram(hn, skb, msg, path);
+	default:
+		/* Only a raw socket can have sent it, and shares nothing. */
+		hostroute_report_raw(hn, skb, msg);
+		return HOSTROUTE_IGNORED_PROTOCOL;
+	}
 }

@@ -6,9 +6,9 @@
  * further than the socket: a connected one gets a route of its own, and nobody
  * else can tell whether there was a socket at all.
  *
- * Kernel sockets that encapsulate have error handlers of their own, and ping
- * sockets cannot be found from here: messages that may be theirs are left to
- * the stock path.
+ * Kernel sockets that encapsulate have error handlers of their own: messages
+ * that may be theirs are left to the stock path. Ping sockets cannot be found from
+ * here, but the stock kernel can be made to tell them and do nothing else.
  */
 #include "../pmtu_hostroute.h"
 #include "compat.h"
@@ -18,6 +18,8 @@
 #include <linux/udp.h>
 #include <net/inet_sock.h>
 #include <net/ip.h>
+#include <net/ping.h>
+#include <net/protocol.h>
 #include <net/raw.h>
 #include <net/udp.h>
 
@@ -87,7 +89,8 @@ void hostroute_report_raw(struct hostroute_net *hn, const struct sk_buff *skb,
 	u32 hash = raw_hashfunc(hn->net, msg->protocol);
 	struct sock *sk;
 
-	if (msg->observe)
+	/* IPPROTO_RAW is what cannot receive. */
+	if (msg->observe || msg->protocol == IPPROTO_RAW)
 		return;
 	sk_for_each_rcu(sk, &raw_v4_hashinfo.ht[hash])
 		if (raw_v4_match(hn->net, sk, msg->protocol, msg->daddr,
@@ -161,6 +164,51 @@ static bool may_have_ping_sockets(const struct hostroute_net *hn)
 	return !ping || sock_prot_inuse_get(hn->net, ping);
 }
 
+/*
+ * ICMP's own handler of errors finds the ping socket, tells it, and has the
+ * quoted path's MTU changed for everybody. It takes the quoted IP header, whose
+ * addresses it looks that path up by, from skb->data; the socket's error queue is
+ * made from what follows the ICMP header. In a copy these can be two places: a
+ * header with addresses that no path leads between is put before the ICMP header,
+ * and said to be as long as it takes to end where the quoted one ends.
+ *
+ *   outer IP header | that header | ICMP header | quoted IP header | Echo
+ *
+ * From the limited broadcast there is no path. The route that a connected
+ * socket holds is looked up again by destination alone: 127.0.0.0 is nobody's.
+ */
+static void tell_ping(const struct sk_buff *skb, const struct hostroute_msg *msg)
+{
+	unsigned int pretended = sizeof(struct iphdr) + sizeof(struct icmphdr) +
+				 msg->quoted_ihl;
+	const struct net_protocol *icmp = rcu_dereference(inet_protos[IPPROTO_ICMP]);
+	unsigned int outer = ip_hdrlen(skb);
+	struct iphdr *header;
+	struct sk_buff *copy;
+
+	/* Such an Echo has more than 12 bytes of IP options. */
+	if (pretended > 60 || !icmp || !icmp->err_handler)
+		return;
+	copy = skb_copy_expand(skb, skb_headroom(skb) + sizeof(*header), 0,
+			       GFP_ATOMIC | __GFP_NOWARN);
+	if (!copy)
+		return;
+	skb_push(copy, sizeof(*header));
+	memmove(copy->data, copy->data + sizeof(*header), outer);
+	skb_reset_network_header(copy);
+	header = __skb_pull(copy, outer);
+	*header = (struct iphdr) {
+		.version = 4,
+		.ihl = pretended / 4,
+		.protocol = IPPROTO_ICMP,
+		.saddr = htonl(INADDR_BROADCAST),
+		.daddr = htonl(0x7f000000),
+	};
+	skb_set_transport_header(copy, sizeof(*header));
+	icmp->err_handler(copy, msg->mtu);
+	consume_skb(copy);
+}
+
 /**
  * hostroute_report - give the report of a datagram's message
  * @hn:	 the namespace
@@ -171,8 +219,8 @@ static bool may_have_ping_sockets(const struct hostroute_net *hn)
  * Nobody is told of a message that is only observed: the stock path does it.
  *
  * Context: RCU, BH off.
- * Return: HOSTROUTE_CONTINUE, or PASSED_ENCAP or PASSED_PING if nothing was
- * reported because the stock path has to do it.
+ * Return: HOSTROUTE_CONTINUE, or PASSED_ENCAP if nothing was reported because the
+ * stock path has to do it.
  */
 enum hostroute_outcome hostroute_report(struct hostroute_net *hn,
 					const struct sk_buff *skb,
@@ -180,8 +228,8 @@ enum hostroute_outcome hostroute_report(struct hostroute_net *hn,
 {
 	if (msg->protocol == IPPROTO_UDP)
 		return report_udp(hn, skb, msg, mtu);
-	if (may_have_ping_sockets(hn))
-		return HOSTROUTE_PASSED_PING;
 	hostroute_report_raw(hn, skb, msg);
+	if (!msg->observe && may_have_ping_sockets(hn))
+		tell_ping(skb, msg);
 	return HOSTROUTE_CONTINUE;
 }

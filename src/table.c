@@ -423,43 +423,97 @@ static struct hostroute *pick_victim(struct hostroute_table *table, int *chances
 	return pick_unproven(table) ?: pick_learned(table, chances);
 }
 
+/* Who has to go for a new route. */
+enum victim {
+	VICTIM_NONE,		/* there is room */
+	VICTIM_UNPROVEN,
+	VICTIM_LEARNED,
+	VICTIM_ITSELF,		/* it is refused */
+};
+
 /*
- * May a new route of this rank come in, if need be for another? at_limit says
- * whether messages may evict routes of their own rank. A weaker one always
- * gives way: what nobody can prove must not keep out what somebody can. The
- * administrator's own always come in, as long as there is another to go.
+ * There is room, but none to spare: a share of the table as large as that of
+ * unproven routes is what is left. Whether an unproven route takes of it is left to
+ * chance, the less room the less. Else who has all but filled the table could see
+ * by his own records whether one more learned route is there, and so whether
+ * his guess of a sequence number was right.
  */
-static bool admitted(const struct hostroute_table *table, enum hostroute_rank rank)
+static bool room_for_unproven(const struct hostroute_table *table)
+{
+	u32 share = share_of(table->limits.max_routes);
+	u32 room = table->limits.max_routes - table->count;
+
+	lockdep_assert_held(&table->lock);
+	if (table->pool[HOSTROUTE_RANK_UNPROVEN].count == table->count)
+		return true;
+	return room >= share || reciprocal_scale(get_random_u32(), share) < room;
+}
+
+/* Unproven routes make room for others of their own rank only. */
+static enum victim victim_of_unproven(const struct hostroute_table *table)
 {
 	const struct hostroute_limits *limits = &table->limits;
 	u32 unproven = table->pool[HOSTROUTE_RANK_UNPROVEN].count;
-	bool evict = READ_ONCE(limits->at_limit) == HOSTROUTE_AT_LIMIT_EVICT;
 
-	if (!limits->max_routes)
-		return false;
-	if (rank == HOSTROUTE_RANK_UNPROVEN && unproven >= limits->max_unproven)
-		return limits->max_unproven && unproven && evict;
-	if (table->count < limits->max_routes)
-		return true;
-	if (rank == HOSTROUTE_RANK_UNPROVEN)
-		return unproven && evict;
-	if (unproven)
-		return true;
-	return table->pool[HOSTROUTE_RANK_LEARNED].count &&
-	       (evict || rank == HOSTROUTE_RANK_PINNED);
+	if (unproven < limits->max_unproven && table->count < limits->max_routes &&
+	    room_for_unproven(table))
+		return VICTIM_NONE;
+	return limits->max_unproven && unproven &&
+	       READ_ONCE(limits->at_limit) == HOSTROUTE_AT_LIMIT_EVICT ?
+	       VICTIM_UNPROVEN : VICTIM_ITSELF;
 }
 
-/* Only after admitted(), and after everything that can fail. */
-static void make_room(struct hostroute_table *table, enum hostroute_rank rank)
+/*
+ * May a new route of this rank come in, and if need be for whom? at_limit says
+ * whether messages may evict routes of their own rank. That is what they do,
+ * and leave unproven routes, which have their own limit, alone: these are what
+ * anybody can make and see, and they must not tell what was learned. But where
+ * a learned route would be refused they do give way: what nobody can prove must
+ * not keep out what somebody can. The administrator's own always come in, as
+ * long as there is another to go, the weakest first.
+ */
+static enum victim victim_of(const struct hostroute_table *table,
+			     enum hostroute_rank rank)
 {
-	const struct hostroute_pool *unproven = &table->pool[HOSTROUTE_RANK_UNPROVEN];
+	const struct hostroute_limits *limits = &table->limits;
+	bool evict = READ_ONCE(limits->at_limit) == HOSTROUTE_AT_LIMIT_EVICT;
+	u32 learned = table->pool[HOSTROUTE_RANK_LEARNED].count;
+
+	lockdep_assert_held(&table->lock);
+	if (!limits->max_routes)
+		return VICTIM_ITSELF;
+	if (rank == HOSTROUTE_RANK_UNPROVEN)
+		return victim_of_unproven(table);
+	if (table->count < limits->max_routes)
+		return VICTIM_NONE;
+	if (rank == HOSTROUTE_RANK_LEARNED && learned && evict)
+		return VICTIM_LEARNED;
+	if (table->pool[HOSTROUTE_RANK_UNPROVEN].count)
+		return VICTIM_UNPROVEN;
+	return rank == HOSTROUTE_RANK_PINNED && learned ? VICTIM_LEARNED :
+							  VICTIM_ITSELF;
+}
+
+/* Is max_routes in the way of a new route? Not asked for what anybody can send. */
+static bool limit_bites(const struct hostroute_table *table, enum hostroute_rank rank)
+{
+	enum victim victim;
+
+	if (rank == HOSTROUTE_RANK_UNPROVEN)
+		return false;
+	victim = victim_of(table, rank);
+	return victim == VICTIM_LEARNED || victim == VICTIM_ITSELF;
+}
+
+/* After everything that can fail. */
+static void make_room(struct hostroute_table *table, enum victim victim)
+{
 	int chances = SECOND_CHANCES;
 
-	if (rank == HOSTROUTE_RANK_UNPROVEN &&
-	    unproven->count >= table->limits.max_unproven)
+	if (victim == VICTIM_UNPROVEN)
 		unlink(table, pick_unproven(table), HOSTROUTE_EVICTED);
-	if (table->count >= table->limits.max_routes)
-		unlink(table, pick_victim(table, &chances), HOSTROUTE_EVICTED);
+	else if (victim == VICTIM_LEARNED)
+		unlink(table, pick_learned(table, &chances), HOSTROUTE_EVICTED);
 }
 
 /* ---- learning ------------------------------------------------------------------------ */
@@ -537,13 +591,14 @@ static enum hostroute_outcome confirm(struct hostroute_table *table,
 static enum hostroute_outcome insert(struct hostroute_table *table,
 				     const struct hostroute_claim *claim, u32 mtu)
 {
-	enum hostroute_rank rank = hostroute_rank(claim->class);
 	struct hostroute *route;
+	enum victim victim;
 
 	lockdep_assert_held(&table->lock);
 	if (mtu >= claim->estimate)
 		return HOSTROUTE_IGNORED_NOT_SMALLER;
-	if (!admitted(table, rank))
+	victim = victim_of(table, hostroute_rank(claim->class));
+	if (victim == VICTIM_ITSELF)
 		return HOSTROUTE_IGNORED_FULL;
 	if (claim->dry_run)
 		return HOSTROUTE_LEARNED;
@@ -559,7 +614,7 @@ static enum hostroute_outcome insert(struct hostroute_table *table,
 	});
 	if (!route)
 		return HOSTROUTE_PASSED_MEMORY;
-	make_room(table, rank);
+	make_room(table, victim);
 	link(table, route);
 	return HOSTROUTE_LEARNED;
 }
@@ -655,7 +710,7 @@ enum hostroute_outcome hostroute_table_learn(struct hostroute_table *table,
 	spin_lock_bh(&table->lock);
 	route = find_alive(table, &claim->key, claim->now);
 	max = table->limits.max_routes;
-	full = table->count >= max && !table->pool[HOSTROUTE_RANK_UNPROVEN].count;
+	full = limit_bites(table, rank);
 	after = aftermath(route, claim, mtu);
 	if (!route)
 		outcome = insert(table, claim, mtu);
@@ -668,8 +723,7 @@ enum hostroute_outcome hostroute_table_learn(struct hostroute_table *table,
 	hostroute_trace_route(table, &after, outcome, claim->dry_run);
 	spin_unlock_bh(&table->lock);
 
-	/* Never for what anybody can send. */
-	if (full && max && !claim->dry_run && rank != HOSTROUTE_RANK_UNPROVEN &&
+	if (full && max && !claim->dry_run &&
 	    (outcome == HOSTROUTE_LEARNED || outcome == HOSTROUTE_IGNORED_FULL))
 		log_limit(table, max, outcome);
 	return outcome;
@@ -680,10 +734,11 @@ enum hostroute_outcome hostroute_table_learn(struct hostroute_table *table,
 static int pin_new(struct hostroute_table *table, const struct hostroute_key *key,
 		   u32 mtu)
 {
+	enum victim victim = victim_of(table, HOSTROUTE_RANK_PINNED);
 	struct hostroute *route;
 
 	lockdep_assert_held(&table->lock);
-	if (!admitted(table, HOSTROUTE_RANK_PINNED))
+	if (victim == VICTIM_ITSELF)
 		return -ENOSPC;
 	route = create_charged(table, &(struct hostroute) {
 		.key = *key,
@@ -695,7 +750,7 @@ static int pin_new(struct hostroute_table *table, const struct hostroute_key *ke
 	});
 	if (!route)
 		return -ENOMEM;
-	make_room(table, HOSTROUTE_RANK_PINNED);
+	make_room(table, victim);
 	link(table, route);
 	note(table, route, HOSTROUTE_ADDED);
 	return 0;

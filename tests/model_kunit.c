@@ -161,8 +161,11 @@ static void evict(void)
 	}
 }
 
-/* 0, or 1: one has to go; -1: refused. */
-static int room_for(const struct hostroute_limits *limits, enum hostroute_rank rank)
+enum room { ROOM, FOR_THE_WEAKEST, FOR_A_LEARNED_ONE, NO_ROOM };
+
+/* Of so few routes that unproven ones are never left to chance. */
+static enum room room_for(const struct hostroute_limits *limits,
+			  enum hostroute_rank rank)
 {
 	u32 unproven = count_of(HOSTROUTE_RANK_UNPROVEN);
 	u32 learned = count_of(HOSTROUTE_RANK_LEARNED);
@@ -170,30 +173,37 @@ static int room_for(const struct hostroute_limits *limits, enum hostroute_rank r
 
 	if (rank == HOSTROUTE_RANK_UNPROVEN) {
 		if (unproven < limits->max_unproven && count_all() < limits->max_routes)
-			return 0;
-		return unproven && evicts ? 1 : -1;
+			return ROOM;
+		return unproven && evicts ? FOR_THE_WEAKEST : NO_ROOM;
 	}
 	if (count_all() < limits->max_routes)
-		return 0;
-	if (unproven)
-		return 1;
+		return ROOM;
 	if (rank == HOSTROUTE_RANK_PINNED)
-		return learned ? 1 : -1;
-	return learned && evicts ? 1 : -1;
+		return unproven || learned ? FOR_THE_WEAKEST : NO_ROOM;
+	if (learned && evicts)
+		return FOR_A_LEARNED_ONE;
+	return unproven ? FOR_THE_WEAKEST : NO_ROOM;
+}
+
+static void model_make_room(enum room room)
+{
+	if (room == FOR_THE_WEAKEST)
+		evict();
+	else if (room == FOR_A_LEARNED_ONE)
+		evict_learned();
 }
 
 static enum hostroute_outcome model_insert(struct fixture *f, u32 n,
 					   const struct hostroute_claim *claim, u32 mtu)
 {
 	enum hostroute_rank rank = hostroute_rank(claim->class);
-	int room = room_for(&f->table.limits, rank);
+	enum room room = room_for(&f->table.limits, rank);
 
 	if (mtu >= claim->estimate)
 		return HOSTROUTE_IGNORED_NOT_SMALLER;
-	if (room < 0)
+	if (room == NO_ROOM)
 		return HOSTROUTE_IGNORED_FULL;
-	if (room)
-		evict();
+	model_make_room(room);
 	model.entry[n] = (struct entry) {
 		.class = claim->class, .mtu = mtu, .updated = claim->now,
 		.turn = ++model.turn,
@@ -241,12 +251,11 @@ static int model_pin(struct fixture *f, u32 n, u32 mtu)
 
 	age(&f->table.limits, n, f->now);
 	if (!there(n)) {
-		int room = room_for(&f->table.limits, HOSTROUTE_RANK_PINNED);
+		enum room room = room_for(&f->table.limits, HOSTROUTE_RANK_PINNED);
 
-		if (room < 0)
+		if (room == NO_ROOM)
 			return -ENOSPC;
-		if (room)
-			evict();
+		model_make_room(room);
 		*e = (struct entry) { .updated = f->now };
 	}
 	e->class = HOSTROUTE_CLASS_PINNED;

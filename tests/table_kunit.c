@@ -552,6 +552,54 @@ static void unproven_gives_way(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, lookup(f, 300));
 }
 
+/* Who has filled his share must not see what is learned (CVE-2021-20322). */
+static void unproven_does_not_tell_what_is_learned(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	u32 i;
+
+	hostroute_table_set_max_routes(&f->table, 80);
+	for (i = 0; i < 10; i++)
+		record(f, i, 1400);
+	for (i = 100; i < 400; i++)
+		KUNIT_EXPECT_EQ(test, learn(f, i, 1400), HOSTROUTE_LEARNED);
+	expect_count(test, f, 80);
+	KUNIT_EXPECT_EQ(test, f->table.slots, 10);
+	for (i = 0; i < 10; i++)
+		KUNIT_EXPECT_NOT_NULL(test, lookup(f, i));
+	KUNIT_EXPECT_EQ(test, learn(f, 329, 1400), HOSTROUTE_LEARNED);
+	KUNIT_EXPECT_NULL(test, lookup(f, 330));
+}
+
+/* How many of 1,000 unproven routes get a place, where others have left @room. */
+static u32 admitted(struct fixture *f, u32 room)
+{
+	u32 i, n = 0;
+
+	hostroute_table_flush(&f->table, true);
+	for (i = room; i < f->table.limits.max_routes; i++)
+		learn(f, i, 1400);
+	for (i = 1000; i < 2000; i++)
+		if (record(f, i, 1400) == HOSTROUTE_LEARNED && !del(f, i))
+			n++;
+	return n;
+}
+
+/* Nor, by when it begins to go round, how full the table is to the last place. */
+static void last_places_are_left_to_chance(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	hostroute_table_set_max_routes(&f->table, 800);
+	KUNIT_EXPECT_EQ(test, admitted(f, 800), 1000);
+	KUNIT_EXPECT_EQ(test, admitted(f, 100), 1000);
+	KUNIT_EXPECT_EQ(test, admitted(f, 0), 0);
+	/* 500 are likely, with a deviation of 16; then 20, with one of 4. */
+	KUNIT_EXPECT_GT(test, admitted(f, 50), 380);
+	KUNIT_EXPECT_LT(test, admitted(f, 50), 620);
+	KUNIT_EXPECT_LT(test, admitted(f, 2), 60);
+}
+
 static void pinned_is_lowered_for_a_while(struct kunit *test)
 {
 	const u64 life = HOSTROUTE_EXPIRE_DEFAULT * SECOND;
@@ -1135,6 +1183,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(stronger_takes_over_in_place),
 	KUNIT_CASE(weaker_evicts_nothing),
 	KUNIT_CASE(unproven_gives_way),
+	KUNIT_CASE(unproven_does_not_tell_what_is_learned),
+	KUNIT_CASE(last_places_are_left_to_chance),
 	KUNIT_CASE(pinned_is_lowered_for_a_while),
 	KUNIT_CASE(del_forgets_any_class),
 	KUNIT_CASE(flush_spares_the_pinned),

@@ -575,6 +575,12 @@ INTENDED = [
              "ping socket with this id first.", DATAGRAMS,
              lambda case, what: case.message.port and issubclass(case.kind, PingUnconnected),
              no_larger_than(1200)),
+    Intended("What a host route has to say of a datagram it says when it is whole. Nobody waits "
+             "for that of a corked one: the first that is too big is dropped, and from then on "
+             "the socket knows. Stock refuses its last piece.", DATAGRAMS,
+             lambda case, what: case.message.name == "another port" and case.kind is UdpCorked and
+             case.mode == "DO" and what == "after: send 1400",
+             lambda case, what, stock, module: module.strip() == "sent"),
     Intended("A socket that asked for the link's MTU is not put under a host route. Stock has its "
              "IP_MTU show the exception, which it does not use.", DATAGRAMS,
              lambda case, what: case.mode in LINK_MODES and what.endswith(": IP_MTU"),

@@ -115,7 +115,7 @@ class Quote2026(Paper):
             self.note(f"{scene.net.mode}: {self.seen(frames)}; {scene.state() or 'no change'}")
             if scene.stock:
                 self.assertEqual(exception(scene.vic, scene.dst)[:2], (552, True))
-                self.assertTrue(any(f.fragment for f in frames))
+                self.assertTrue(all(not f.df for f in frames))
             else:
                 self.assert_unharmed(scene, frames)
                 self.assertIn(scene.state(), ([], ["unproven 552"]))

@@ -498,8 +498,7 @@ class Raw(OnDatagramPath):
         self.assert_no_exception()
 
     def test_echo(self):
-        """A raw socket's Echo: on record. With a ping socket in the namespace the
-        message may be that one's, and is left to the stock path."""
+        """A raw socket's Echo, and a ping socket's: on record, and both are told."""
         icmp = socket.IPPROTO_ICMP
         s = self.stack.enter_context(self.srv.socket(socket.SOCK_RAW, proto=icmp))
         s.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
@@ -513,13 +512,21 @@ class Raw(OnDatagramPath):
         self.srv.set("flush", "all")
 
         self.srv.sysctl(ping_group_range="0 2147483647")
-        ping = self.stack.enter_context(self.srv.socket(socket.SOCK_DGRAM, proto=icmp))
-        ping.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
-        ping.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, DO)
-        ping.sendto(echo, (Path.CLI, 0))
-        lab.wait_for(lambda: self.srv.stat("passed_ping"), "the message")
-        self.assertEqual(self.queued_error(ping)[0],
-                         (errno.EMSGSIZE, 2, 3, 4, MTU, Path.RTR_SRV))
+        for connected in (False, True):
+            with self.srv.socket(socket.SOCK_DGRAM, proto=icmp) as ping:
+                ping.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+                ping.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, DO)
+                if connected:
+                    ping.connect((Path.CLI, 0))
+                ping.sendto(echo, (Path.CLI, 0))
+                error, address, payload = self.queued_error(ping)
+                self.assertEqual((error, address[0]),
+                                 ((errno.EMSGSIZE, 2, 3, 4, MTU, Path.RTR_SRV), Path.CLI))
+                # What is quoted of it; the rest of it was not.
+                self.assertEqual(payload[:1] + payload[8:], echo[:1] + echo[8:len(payload)])
+                self.assertEqual(self.srv.listing()[0]["mtu"], str(MTU))
+                self.assert_no_exception()
+            self.srv.set("flush", "all")
 
 
 if __name__ == "__main__":
