@@ -102,7 +102,6 @@ enum hostroute_defer {
 	X(IGNORED_SOURCE,	"ignored_source",	CONSUME)	\
 	X(IGNORED_DESTINATION,	"ignored_destination",	CONSUME)	\
 	X(IGNORED_ICMP,		"ignored_icmp",		CONSUME)	\
-	X(IGNORED_PROTOCOL,	"ignored_protocol",	CONSUME)	\
 	X(IGNORED_LOCKED,	"ignored_locked",	CONSUME)	\
 	X(IGNORED_ON_LINK,	"ignored_on_link",	CONSUME)	\
 	X(IGNORED_FRAGMENT,	"ignored_fragment",	CONSUME)	\

@@ -10,7 +10,7 @@
  * may be the wrong one, and need not be known: the connection that proves the
  * message holds the right one. So of TCP only what holds for every socket is
  * asked. Of what is neither TCP, UDP nor an Echo the stock path knows more, if it
- * has a handler of that protocol's errors.
+ * has a handler of that protocol's errors; else it is a raw socket's datagram.
  */
 #include "../pmtu_hostroute.h"
 #include "compat.h"
@@ -158,8 +158,11 @@ enum hostroute_outcome hostroute_facts_check(struct net *net,
 	if (!hostroute_icmp_made_here(skb) &&
 	    inet_addr_type_dev_table(net, dev, msg->router) == RTN_LOCAL)
 		return HOSTROUTE_IGNORED_ROUTER;
-	if (msg->protocol != IPPROTO_UDP && msg->protocol != IPPROTO_ICMP)
-		return stock_knows(net, msg) ? HOSTROUTE_PASSED_PROTOCOL :
-					       HOSTROUTE_CONTINUE;
+	/* Nobody can receive it. */
+	if (msg->protocol == IPPROTO_RAW)
+		return HOSTROUTE_IGNORED_QUOTE;
+	if (msg->protocol != IPPROTO_UDP && msg->protocol != IPPROTO_ICMP &&
+	    stock_knows(net, msg))
+		return HOSTROUTE_PASSED_PROTOCOL;
 	return check_route(net, skb, msg, path);
 }

@@ -173,7 +173,7 @@ static enum hostroute_outcome prove_tcp(struct hostroute_net *hn,
 /* ---- what nothing can prove --------------------------------------------------------- */
 
 /*
- * A quote of a datagram or an Echo proves nothing, and no socket is asked:
+ * A quote of a datagram, of an Echo say, proves nothing, and no socket is asked:
  * whether there is one would show in the table (CVE-2021-20322). The claim is
  * put on record, apart from what is proven.
  */
@@ -249,15 +249,6 @@ enum hostroute_outcome hostroute_proof_act(struct hostroute_net *hn,
 	/* The stock path checks policy again, with the quote reversed. */
 	if (!xfrm4_policy_check(NULL, XFRM_POLICY_IN, skb))
 		return HOSTROUTE_PASSED_POLICY;
-	switch (msg->protocol) {
-	case IPPROTO_TCP:
-		return prove_tcp(hn, skb, msg);
-	case IPPROTO_UDP:
-	case IPPROTO_ICMP:
-		return act_on_datagram(hn, skb, msg, path);
-	default:
-		/* Only a raw socket can have sent it, and shares nothing. */
-		hostroute_report_raw(hn, skb, msg);
-		return HOSTROUTE_IGNORED_PROTOCOL;
-	}
+	return msg->protocol == IPPROTO_TCP ? prove_tcp(hn, skb, msg) :
+					      act_on_datagram(hn, skb, msg, path);
 }

@@ -89,8 +89,7 @@ void hostroute_report_raw(struct hostroute_net *hn, const struct sk_buff *skb,
 	u32 hash = raw_hashfunc(hn->net, msg->protocol);
 	struct sock *sk;
 
-	/* IPPROTO_RAW is what cannot receive. */
-	if (msg->observe || msg->protocol == IPPROTO_RAW)
+	if (msg->observe)
 		return;
 	sk_for_each_rcu(sk, &raw_v4_hashinfo.ht[hash])
 		if (raw_v4_match(hn->net, sk, msg->protocol, msg->daddr,
@@ -213,7 +212,7 @@ static void tell_ping(const struct sk_buff *skb, const struct hostroute_msg *msg
  * hostroute_report - give the report of a datagram's message
  * @hn:	 the namespace
  * @skb: the message, at LOCAL_IN; not changed
- * @msg: the message, parsed: of UDP or an Echo
+ * @msg: the message, parsed: not of TCP
  * @mtu: bytes; what the message claims, or is taken to mean
  *
  * Nobody is told of a message that is only observed: the stock path does it.
@@ -229,7 +228,8 @@ enum hostroute_outcome hostroute_report(struct hostroute_net *hn,
 	if (msg->protocol == IPPROTO_UDP)
 		return report_udp(hn, skb, msg, mtu);
 	hostroute_report_raw(hn, skb, msg);
-	if (!msg->observe && may_have_ping_sockets(hn))
+	if (msg->protocol == IPPROTO_ICMP && !msg->observe &&
+	    may_have_ping_sockets(hn))
 		tell_ping(skb, msg);
 	return HOSTROUTE_CONTINUE;
 }

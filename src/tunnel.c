@@ -2,7 +2,7 @@
 /*
  * GRE tunnels that are up. A quote of GRE proves nothing, and its handler in
  * the stock kernel shares what a router claims before it looks for a tunnel. So
- * the tunnel is looked for here, first: without one the message is nobody's.
+ * the tunnel is looked for here, first: without one it is a raw socket's.
  * (The handlers of other tunnels look themselves.)
  *
  * A tunnel's device may be in another namespace than its packets, and there is

@@ -5,6 +5,7 @@ another. A refused one moves its reason's counter, makes no host route, and the
 stock path has learned nothing of it either."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import socket
@@ -17,8 +18,8 @@ SRV, GATEWAY = "192.0.2.1", "192.0.2.2"
 OTHER = "192.0.2.9"		# another address of the server's
 FAR = "203.0.113.7"		# behind the gateway
 TCP, UDP, ECHO = socket.IPPROTO_TCP, socket.IPPROTO_UDP, socket.IPPROTO_ICMP
-GRE, ESP, SCTP = 47, 50, 132
-NAMES = {TCP: "TCP", UDP: "UDP", ECHO: "Echo", GRE: "GRE", ESP: "ESP", SCTP: "SCTP"}
+IPIP, GRE, SCTP, OSPF = 4, 47, 132, 89
+NAMES = {TCP: "TCP", UDP: "UDP", ECHO: "Echo", GRE: "GRE", IPIP: "IPIP"}
 JUDGED_BY_ROUTE = (UDP, ECHO)
 
 
@@ -103,8 +104,7 @@ class Addresses(OnWire):
         the stock path makes an exception of it."""
         for proto in JUDGED_BY_ROUTE:
             self.assert_recorded(FAR, 1200, message(FAR, proto))
-        for proto in (GRE, ESP, SCTP):
-            self.assert_outcome(message(FAR, proto), "passed_protocol")
+        self.assert_outcome(message(FAR, IPIP), "passed_protocol")
         self.assert_outcome(message(FAR, TCP), "ignored_no_socket")
         # This kernel's own answer, which anybody can ask for (NDSS 2022).
         untold = "203.0.113.8"
@@ -178,6 +178,60 @@ class Addresses(OnWire):
         self.assert_all_refused(
             [(NAMES[proto], message(FAR, proto, src=src), "ignored_outer")
              for proto in NAMES for src in ("192.0.2.255", "255.255.255.255")], [FAR])
+
+
+class Protocols(OnWire):
+    """What is neither TCP, UDP nor an Echo."""
+
+    def test_only_raw_sockets_send_it(self):
+        """It is a datagram like others: on record, and they are told."""
+        for proto in (SCTP, 253):	# this kernel does not speak SCTP
+            self.assert_nobodys(proto)
+        self.assert_all_refused([("reserved", message(FAR, 255), "ignored_quote")], [FAR])
+        with self.srv.socket(socket.SOCK_RAW, proto=OSPF) as s:
+            s.setsockopt(socket.IPPROTO_IP, 11, 1)	# IP_RECVERR
+            self.assert_nobodys(OSPF)
+            _, control, _, _ = s.recvmsg(2000, 512, 0x2000)	# MSG_ERRQUEUE
+            number, _, kind, code, _, mtu = struct.unpack_from("IBBBBI", control[0][2])
+            self.assertEqual((number, kind, code, mtu), (errno.EMSGSIZE, 3, 4, 1200))
+
+    def tunnel(self, remote, kind="gre"):
+        self.srv.ip(f"link add tunnel type {kind} local {SRV} remote {remote}",
+                    "link set tunnel up")
+
+    def assert_nobodys(self, proto=GRE):
+        stock = self.stock([FAR])
+        self.assert_recorded(FAR, 1200, message(FAR, proto))
+        self.assertEqual(self.stock([FAR]), stock)
+
+    def test_gre_of_a_tunnel(self):
+        """It is the stock path's if there is a tunnel that may have sent it."""
+        passed = lambda: self.assert_outcome(message(FAR, GRE), "passed_protocol")
+        self.assert_nobodys()
+        self.tunnel("203.0.113.8")
+        self.assert_nobodys()
+        self.srv.ip("link del tunnel")
+        for kind in ("gre", "gretap"):
+            self.tunnel(FAR, kind)
+            passed()
+            self.srv.ip("link set tunnel down")
+            self.srv.ip("route flush cache")
+            self.assert_nobodys()
+            self.srv.ip("link del tunnel")
+        # Its device may be elsewhere; and its other end anybody.
+        self.tunnel("any")
+        other = self.namespace("other")
+        self.srv.ip(f"link set tunnel netns {other.file}")
+        self.assert_nobodys()
+        other.ip("link set tunnel up")
+        passed()
+        # There already when the module comes.
+        lab.run("rmmod", "pmtu_hostroute")
+        lab.run("insmod", os.environ["LAB_MODULE"])
+        passed()
+        other.ip("link del tunnel")
+        self.srv.ip("route flush cache")
+        self.assert_nobodys()
 
 
 class Routes(OnWire):

@@ -425,6 +425,45 @@ class Uplinks(OnPath):
         self.steady(conns, len(ways), rounds=3)
 
 
+class Tunnel(OnPath):
+    NEAR, FAR = "10.99.0.1", "10.99.0.2"
+
+    def setUp(self):
+        super().setUp()
+        for ns, local, remote, address in (
+                (self.srv, Path.SRV, Path.RTR_SRV, self.NEAR),
+                (self.path.rtr, Path.RTR_SRV, Path.SRV, self.FAR)):
+            ns.ip(f"link add tunnel type ipip local {local} remote {remote}",
+                  f"addr add {address}/30 dev tunnel", "link set tunnel up")
+
+    def connect(self):
+        with self.path.rtr.listen(self.FAR, 8080) as listener:
+            srv = self.stack.enter_context(self.srv.connect((self.FAR, 8080)))
+            far, _ = listener.accept()
+        far.settimeout(lab.TIMEOUT)
+        return self.stack.enter_context(far), srv
+
+    def largest(self, far, srv):
+        """What a transfer puts on the cable, IPIP's header included."""
+        before = len(self.path.wire.frames)
+        exchange(srv, far, 20000)
+        return max(f.length for f in self.path.wire.frames[before:] if f.src == Path.SRV)
+
+    def test_underlay_shrinks(self):
+        """The tunnel says so itself, to a connection that is under a host route."""
+        self.srv.set("add", f"{self.FAR} 1400")
+        far, srv = self.connect()
+        exchange(srv, far, 1000)
+        self.assertEqual(self.largest(far, srv), 1420)
+        self.srv.ip("link set eth0 mtu 1000")
+        exchange(srv, far, 20000)
+        self.assertEqual(self.largest(far, srv), 1000)
+        self.assertEqual(lab.tcp_info(srv)["pmtu"], 980)
+        self.assertEqual(self.largest(*self.connect()), 1000)
+        entry, = self.srv.listing()
+        self.assertEqual((entry["mtu"], entry["state"]), ("980", "pinned"))
+
+
 class InVrf(unittest.TestCase):
     def test_clones_once(self):
         path = Path(MTU, vrf=("red", 10))
