@@ -77,7 +77,7 @@
  *   list of GRE tunnels               RTNL                     RCU
  *   vrfs_followed                     RTNL                     RTNL
  *   sk->sk_dst_cache of TCP           who owns the socket      RCU
- *   sk->sk_dst_cache of UDP           nothing (cmpxchg)        RCU
+ *   sk->sk_dst_cache of UDP, raw      nothing (cmpxchg)        RCU
  *
  * Order: admin -> table->lock; socket -> table->lock -> all_lock; socket ->
  * clamp_lock; socket -> waiting_lock. All spinlocks are taken with BH off. Nothing allocates with a

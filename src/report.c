@@ -65,6 +65,9 @@ static void tell_raw(struct hostroute_net *hn, struct sock *sk,
 	unsigned int payload = quote_at(skb);
 	bool queue = hostroute_compat_recverr(sk);
 
+	/* It sends by what it is connected to, and shows its MTU. */
+	if (msg->mtu && ip_sk_accept_pmtu(sk))
+		hostroute_route_own(hn, sk, msg->daddr, msg->mtu);
 	if (!queue && READ_ONCE(sk->sk_state) != TCP_ESTABLISHED)
 		return;
 	if (!hostroute_compat_hdrincl(sk))

@@ -601,7 +601,7 @@ static struct hostroute_clone *make_own(struct hostroute_net *hn,
 /**
  * hostroute_route_own - what is claimed about a socket's own datagram
  * @hn:	 the namespace
- * @sk:	 a UDP socket
+ * @sk:	 a UDP or raw socket
  * @daddr: only if it is connected to this address
  * @mtu: bytes
  *

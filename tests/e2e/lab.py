@@ -175,6 +175,15 @@ class Namespace:
         head = lines[0].split()
         return [dict(zip(head, line.split(), strict=True)) for line in lines[1:]]
 
+    def have_applied(self, address):
+        """Pin a host route for an address that takes anything. Host routes are
+        applied a moment after the first one is there: wait for that."""
+        self.set("add", f"{address} 1000")
+        with self.socket(socket.SOCK_DGRAM) as s:
+            before = self.stat("fragmented")
+            wait_for(lambda: s.sendto(bytes(1400), (address, 9)) and
+                     self.stat("fragmented") > before, "the host route to be applied")
+
     def route_mtu(self, address):
         """MTU of the host route for an address, None without one."""
         for entry in self.listing():

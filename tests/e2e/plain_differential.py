@@ -143,6 +143,8 @@ class Side:
                         (self.cli, "eth0")):
             no_segmentation(ns, dev)
         self.wire = Wire(self.path)
+        if mode != "off":
+            self.srv.have_applied("10.200.255.1")
 
     def close(self):
         self.wire.close()
@@ -581,6 +583,17 @@ INTENDED = [
              lambda case, what: case.message.name == "another port" and case.kind is UdpCorked and
              case.mode == "DO" and what == "after: send 1400",
              lambda case, what, stock, module: module.strip() == "sent"),
+    Intended("A module cannot look up a ping socket. It has the kernel tell it, but its IP_MTU "
+             "follows only when it sends.", DATAGRAMS,
+             lambda case, what: case.kind is PingConnected and what == "message: IP_MTU",
+             lambda case, what, stock, module: module == "1500"),
+    Intended("A packet with a header of the program's own, with DF and too big: refused by both. "
+             "Stock then sends itself a message about it.", DATAGRAMS,
+             lambda case, what: case.kind is RawHeaderDf and case.recverr and
+             what.startswith("after"),
+             lambda case, what, stock, module:
+             "origin 1 " in module and "origin 2 " in stock if "queue" in what else
+             (what.endswith("SO_ERROR") and module == "none")),
     Intended("A socket that asked for the link's MTU is not put under a host route. Stock has its "
              "IP_MTU show the exception, which it does not use.", DATAGRAMS,
              lambda case, what: case.mode in LINK_MODES and what.endswith(": IP_MTU"),
