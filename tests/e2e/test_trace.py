@@ -143,10 +143,10 @@ class Ignored(Traced):
             ("ignored_truncated", lab.ip_header(Path.RTR_SRV, Path.SRV, 1, 23) + b"\3\4\0",
              self.bare(0)),
             ("passed_protocol",
-             told(lab.ip_header(Path.SRV, Path.CLI, socket.IPPROTO_GRE, 1400) + bytes(8)),
-             self.fields(frame, protocol="47", len="1400", **no_ports)),
-            ("passed_protocol",
-             told(lab.ip_header(Path.SRV, Path.CLI, 132, 1400) + b"\1\2\3\4" + bytes(4)),
+             told(lab.ip_header(Path.SRV, Path.CLI, socket.IPPROTO_IPIP, 1400) + bytes(8)),
+             self.fields(frame, protocol="4", len="1400", **no_ports)),
+            ("ignored_df",
+             told(lab.ip_header(Path.SRV, Path.CLI, 132, 1400, df=False) + b"\1\2\3\4" + bytes(4)),
              self.fields(frame, protocol="132", len="1400", sport="258", dport="772", seq="0")),
         )
         for reason, packet, fields in cases:
