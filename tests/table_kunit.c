@@ -1105,7 +1105,9 @@ static void dry_run_foretells(struct kunit *test)
 	expect_foretold(test, f, 1, 1400, local, HOSTROUTE_REFRESHED);
 	expect_foretold(test, f, 1, 68, proven, HOSTROUTE_LOWERED);
 
-	/* Others go only when it is for real: an unproven one, a learned one. */
+	/* Others go only when it is for real: of the same rank, or the unproven one
+	 * that is all who may go.
+	 */
 	expect_foretold(test, f, 2, 1400, unproven, HOSTROUTE_LEARNED);
 	expect_foretold(test, f, 3, 1400, unproven, HOSTROUTE_LEARNED);
 	KUNIT_EXPECT_EQ(test, stat(f, HOSTROUTE_EVICTED), 1);
@@ -1114,7 +1116,9 @@ static void dry_run_foretells(struct kunit *test)
 	expect_foretold(test, f, 6, 1400, proven, HOSTROUTE_LEARNED);
 	KUNIT_EXPECT_EQ(test, stat(f, HOSTROUTE_EVICTED), 3);
 	f->table.limits.at_limit = HOSTROUTE_AT_LIMIT_IGNORE;
-	expect_foretold(test, f, 7, 1400, proven, HOSTROUTE_IGNORED_FULL);
+	expect_foretold(test, f, 7, 1400, proven, HOSTROUTE_LEARNED);
+	KUNIT_EXPECT_EQ(test, f->table.slots, 0);
+	expect_foretold(test, f, 9, 1400, proven, HOSTROUTE_IGNORED_FULL);
 	expect_foretold(test, f, 6, 1300, proven, HOSTROUTE_LOWERED);
 
 	pin(f, 8, 1400);
