@@ -309,16 +309,6 @@ class Ending(OnPath):
         shown = self.srv.run("ip", "route", "get", Path.CLI)
         self.assertIn("mtu", shown, "the stock path did not act")
 
-    def test_mode_observe_is_stock_and_counts(self):
-        self.srv.set("mode", "observe")
-        cli, srv = self.accepted()
-        exchange(srv, cli, 5000)
-        self.assertEqual((self.srv.count(), self.srv.listing()), (0, []))
-        self.assertGreater(self.srv.stat("learned"), 0)
-        self.assertEqual(self.srv.stat("clamped"), 0)
-        shown = self.srv.run("ip", "route", "get", Path.CLI)
-        self.assertIn("mtu", shown, "the stock path did not act")
-
     def test_link_mtu_shrinks_and_grows(self):
         cli, srv = self.learn()
         self.srv.ip("link set eth0 mtu 250")

@@ -437,33 +437,6 @@ class Forged(OnDatagramPath):
         self.assertEqual((self.srv.count(), self.srv.stat("ignored_icmp")), (0, 2))
         self.assert_no_exception()
 
-    def test_traced(self):
-        """What becomes of each message can be watched."""
-        tracing = "/sys/kernel/tracing"
-        lab.run("mount", "-t", "tracefs", "nodev", tracing, check=False)
-
-        def put(name, value):
-            with open(f"{tracing}/{name}", "w", encoding="ascii") as f:
-                f.write(value)
-
-        put("events/pmtu_hostroute/enable", "1")
-        self.addCleanup(put, "events/pmtu_hostroute/enable", "0")
-        put("trace", "")
-        quote = bytearray(lab.datagram_quote(Path.SRV, Path.CLI, proto=socket.IPPROTO_ICMP))
-        quote[20] = 0
-        self.forge(bytes(quote))
-        self.forge(lab.datagram_quote(Path.SRV, Path.CLI))
-        self.srv.set("del", Path.CLI)
-        with open(f"{tracing}/trace", encoding="ascii") as f:
-            lines = [line.split(": ", 1)[1] for line in f if not line.startswith("#")]
-        self.assertEqual([line.split(":")[0] for line in lines], ["ignored", "learned", "deleted"])
-        for field in (f"router={Path.RTR_SRV} ", f"destination={Path.CLI} ", "dev=eth0 ",
-                      "protocol=1 ", f"mtu={MTU} ", "reason=ignored_icmp"):
-            self.assertIn(field, lines[0])
-        for field in (f"destination={Path.CLI} ", "state=unproven ", f"mtu={MTU} ",
-                      "previous_mtu=1500 "):
-            self.assertIn(field, lines[1])
-
     def test_switched_off_by_sysctl(self):
         self.srv.sysctl(ip_no_pmtu_disc=3)
         self.forge(lab.datagram_quote(Path.SRV, Path.CLI))

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What those who watch see: tracepoints, with the tools people have; and what is
-only observed."""
+"""What those who watch see: every tracepoint with all its fields, and what is only
+observed. (That the tools people have can read them: plain_trace.py.)"""
 
 import contextlib
 import os
 import pathlib
 import re
-import shutil
 import socket
-import subprocess
+import struct
 import unittest
 
 import lab
 from lab import Path
 import test_connections
 from test_connections import exchange
+import test_defer
 
 TRACING = "/sys/kernel/tracing"
 SYSTEM = "pmtu_hostroute"
@@ -67,16 +67,18 @@ class Trace:
         os.rmdir(self._dir)
 
 
-class Traced(test_connections.OnPath):
-    in_flight = test_connections.Refusals.in_flight
-    quote = staticmethod(test_connections.Refusals.quote)
-    message = test_connections.Refusals.message
-
+class Watched(test_connections.OnPath):
     def setUp(self):
         super().setUp()
         self.trace = Trace()
         self.addCleanup(self.trace.close)
         self.netns = str(os.stat(self.srv.file).st_ino)
+
+
+class Traced(Watched):
+    in_flight = test_connections.Refusals.in_flight
+    quote = staticmethod(test_connections.Refusals.quote)
+    message = test_connections.Refusals.message
 
     def inject(self, injector, packet, reason):
         """Its one event. The counter moves by one with it."""
@@ -96,6 +98,14 @@ class Ignored(Traced):
                 "router": Path.RTR_SRV, "source": Path.SRV, "destination": Path.CLI, "protocol": "6",
                 "sport": str(frame.sport), "dport": str(frame.dport), "seq": str(frame.seq),
                 "len": str(frame.length), "mtu": str(mtu), "observed": "0"} | change
+
+    def datagram(self, destination=Path.CLI, protocol=17, mtu=400, **change):
+        """The same for a datagram or an Echo."""
+        ports = ("40000", "9") if protocol == 17 else ("0", "0")
+        return {"event": "ignored", "netns": self.netns, "dev": "eth0",
+                "router": Path.RTR_SRV, "source": Path.SRV, "destination": destination,
+                "protocol": str(protocol), "sport": ports[0], "dport": ports[1], "seq": "0",
+                "len": "1400", "mtu": str(mtu), "observed": "0"} | change
 
     def bare(self, mtu):
         """The same where nothing is quoted."""
@@ -146,6 +156,78 @@ class Ignored(Traced):
                 # What is passed on, the stock path may believe.
                 if reason.startswith("ignored"):
                     self.assertEqual(lab.tcp_info(srv)["pmtu"], 1500)
+
+    def test_by_public_facts(self):
+        """Of a message that no connection proves, too, all that it says is told."""
+        far = [f"203.0.113.{n}" for n in range(1, 100)]
+        injector = self.path.injector()
+        self.stack.callback(injector.close)
+        self.srv.ip(f"route add {far[0]}/32 via {Path.RTR_SRV} mtu lock 1400",
+                    f"route add blackhole {far[1]}/32")
+        self.srv.set("add", f"{far[2]} 1300")
+        # What is martian otherwise.
+        self.srv.sysctl(conf__all__route_localnet=1, conf__eth0__accept_local=1)
+
+        def told(destination=Path.CLI, mtu=400, protocol=17, router=Path.RTR_SRV,
+                 source=Path.SRV, length=1400):
+            return lab.frag_needed(router, source, mtu,
+                                   lab.datagram_quote(source, destination, length, protocol))
+
+        reply = bytearray(lab.datagram_quote(Path.SRV, Path.CLI, proto=1))
+        reply[20] = 0
+        cases = (
+            ("ignored_router", told(router="240.0.0.1"), self.datagram(router="240.0.0.1")),
+            ("ignored_router", told(router="127.0.0.2"), self.datagram(router="127.0.0.2")),
+            ("ignored_source", told(source="127.0.0.1"), self.datagram(source="127.0.0.1")),
+            ("ignored_destination", told("239.1.2.3"), self.datagram("239.1.2.3")),
+            ("ignored_destination", told(far[1]), self.datagram(far[1])),
+            ("ignored_icmp", lab.frag_needed(Path.RTR_SRV, Path.SRV, 400, bytes(reply)),
+             self.datagram(protocol=1)),
+            ("ignored_locked", told(far[0]), self.datagram(far[0])),
+            ("ignored_on_link", told(Path.RTR_SRV, protocol=1),
+             self.datagram(Path.RTR_SRV, protocol=1)),
+            ("ignored_not_smaller", told(mtu=1500, length=9000),
+             self.datagram(mtu=1500, len="9000")),
+            ("ignored_mtu", told(mtu=0), self.datagram(mtu=0)),
+            ("outranked", told(far[2]), self.datagram(far[2])),
+        )
+        for reason, packet, fields in cases:
+            with self.subTest(f"{reason}, {fields}"):
+                self.assertEqual(self.inject(injector, packet, reason),
+                                 fields | {"reason": reason})
+                self.assertEqual(self.trace.of("learned"), [])
+        self.srv.sysctl(ip_no_pmtu_disc=3)
+        self.assertEqual(self.inject(injector, told(), "passed_disabled"),
+                         self.datagram(reason="passed_disabled"))
+        self.srv.sysctl(ip_no_pmtu_disc=0)
+        self.srv.set("unproven", "ignore")
+        self.assertEqual(self.inject(injector, told(), "ignored_unproven"),
+                         self.datagram(reason="ignored_unproven"))
+        self.srv.set("unproven", "isolate")
+        # What is on record and passed on has two events, and what is on record one.
+        self.srv.sysctl(ping_group_range="0 0")
+        ping = self.stack.enter_context(self.srv.socket(socket.SOCK_DGRAM, proto=1))
+        ping.bind((Path.SRV, 0))
+        self.assertEqual(self.inject(injector, told(mtu=800, protocol=1), "passed_ping"),
+                         self.datagram(mtu=800, protocol=1, reason="passed_ping"))
+        self.assertEqual([e["state"] for e in self.trace.of("learned")], ["unproven"])
+        ping.close()
+        self.trace.clear()
+        injector.send(told(mtu=700))
+        self.trace.wait("lowered", {"destination": Path.CLI, "state": "unproven", "mtu": "700"})
+        # Two seconds' worth of new ones at most.
+        self.srv.set("unproven_rate", 1)
+        for destination in far[50:70]:
+            injector.send(told(destination))
+        lab.wait_for(lambda: self.srv.stat("ignored_rate") + self.srv.stat("recorded") == 20,
+                     "the messages")
+        refused = self.trace.of("ignored")
+        self.assertEqual(len(refused), self.srv.stat("ignored_rate"))
+        self.assertGreater(len(refused), 0)
+        self.assertEqual(refused[-1], self.datagram(refused[-1]["destination"],
+                                                    reason="ignored_rate"))
+        self.assertEqual({e["destination"] for e in refused + self.trace.of("learned")},
+                         set(far[50:70]))
 
     def test_by_its_proof(self):
         _, srv, frame, injector = self.in_flight()
@@ -203,8 +285,13 @@ class Format(Traced):
                                     (where / event / "format").read_text(encoding="ascii")))
             fields = {f for f in fields if not f.startswith("common_")}
             self.assertEqual(fields - told, set(), event)
-        # And they are named for their counters.
-        self.assertEqual(events - {"ignored"} - set(os.listdir(self.srv.path("stats"))), set())
+        # They are named for their counters, and so are the reasons, each with what to
+        # look for.
+        counters = set(os.listdir(self.srv.path("stats")))
+        self.assertEqual(events - {"ignored"} - counters, set())
+        text = guide.with_name("troubleshooting.rst").read_text(encoding="utf-8")
+        told = set(re.findall(r"``(\w+)``", text))
+        self.assertEqual({c for c in counters if c.startswith("ignored_")} - told, set())
 
 
 class Routes(Traced):
@@ -282,6 +369,65 @@ class Routes(Traced):
         self.trace.wait("flushed", {"mtu": "320"})
 
 
+class Deferred(Watched, test_defer.Deferred):
+    """A claim that waits, and what becomes of it."""
+
+    def told(self, frame, mtu, observed=0):
+        """The event of a message that waits, or would."""
+        return {"event": "deferred", "netns": self.netns, "dev": "eth0",
+                "router": Path.RTR_SRV, "source": Path.SRV, "destination": Path.CLI,
+                "protocol": "6", "sport": str(frame.sport), "dport": str(frame.dport),
+                "seq": str(frame.seq), "len": str(frame.length), "mtu": str(mtu),
+                "observed": str(observed), "reason": "deferred"}
+
+    def became(self, event, frame, mtu, **change):
+        """The event of what became of it."""
+        return {"event": event, "netns": self.netns, "source": Path.SRV,
+                "destination": Path.CLI, "sport": str(frame.sport),
+                "dport": str(frame.dport), "mtu": str(mtu), "previous_mtu": "1500"} | change
+
+    def test_refuted_observed_and_forgotten(self):
+        self.timers(60)
+        cli, srv = self.proven(20000)
+        frame, = self.in_flight(srv, 1448)
+        injector = self.injector()
+        self.forge(injector, frame, 552)
+        self.assertEqual(self.trace.wait("deferred"), self.told(frame, 552))
+        self.release(cli, srv)
+        self.assertEqual(self.trace.wait("deferred_cleared"),
+                         self.became("deferred_cleared", frame, 552))
+        lab.receive(cli, 1448)
+        frame, = self.in_flight(srv, 1448)
+        self.srv.set("mode", "observe")
+        self.forge(injector, frame, 600)
+        self.assertEqual(self.trace.wait("deferred", {"mtu": "600"}),
+                         self.told(frame, 600, observed=1))
+        lab.wait_for(lambda: lab.tcp_info(srv)["pmtu"] == 600, "the stock path to act")
+        self.srv.set("mode", "enforce")
+        self.forge(injector, frame, 568)
+        srv.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        srv.close()
+        # Aborted, it has no peer's port any more.
+        self.assertEqual(self.trace.wait("deferred_dropped"),
+                         self.became("deferred_dropped", frame, 568, previous_mtu="600",
+                                     dport="0"))
+        self.assertEqual([e["event"] for e in self.trace.events],
+                         ["deferred", "deferred_cleared", "deferred", "deferred",
+                          "deferred_dropped"])
+
+    def test_believed(self):
+        self.timers(5)
+        _, srv = self.proven(20000)
+        frame, = self.in_flight(srv, 1448)
+        injector = self.injector()
+        self.forge(injector, frame, 600)
+        self.assertEqual(self.trace.wait("deferred_applied"),
+                         self.became("deferred_applied", frame, 600))
+        self.assertEqual(self.trace.wait("clamped"), self.became("clamped", frame, 600))
+        self.assertEqual([e["event"] for e in self.trace.events],
+                         ["deferred", "deferred_applied", "learned", "clamped"])
+
+
 class Observe(Traced):
     def setUp(self):
         super().setUp()
@@ -325,17 +471,11 @@ class Observe(Traced):
         self.assertEqual(self.inject(injector, packet, "ignored_df")["observed"], "1")
         lab.wait_for(lambda: lab.tcp_info(srv)["pmtu"] == MTU - 440, "the stock path to act")
         self.assertEqual(self.stock_mtu(), MTU - 440)
+        self.trace.clear()
+        injector.send(lab.frag_needed(Path.RTR_SRV, Path.SRV, 800,
+                                      lab.datagram_quote(Path.SRV, Path.CLI)))
+        self.trace.wait("learned", {"state": "unproven", "mtu": "800", "observed": "1"})
         self.assertEqual(self.srv.count(), 0)
-
-    def test_datagrams(self):
-        _, _, _, injector = self.in_flight()
-        packet = lab.frag_needed(Path.RTR_SRV, Path.SRV, MTU,
-                                 lab.datagram_quote(Path.SRV, Path.CLI))
-        event = self.inject(injector, packet, "passed_unproven")
-        self.assertEqual((event["protocol"], event["sport"], event["dport"], event["seq"]),
-                         ("17", "40000", "9", "0"))
-        self.assertEqual(self.trace.wait("learned", {"state": "unproven"})["observed"], "1")
-        self.assertEqual((self.srv.count(), self.srv.get("count_unproven")), (0, "0"))
 
     def test_what_was_learned_is_not_applied(self):
         self.srv.set("mode", "enforce")
@@ -361,76 +501,6 @@ class Observe(Traced):
         self.path.set_mtu(500)
         exchange(srv, cli, 5000)
         self.assertEqual(self.srv.route_mtu(Path.CLI), 500)
-
-
-class Tools(Traced):
-    """Each reads the events by itself, from the format the kernel describes."""
-
-    WAITS = ("sh", "-c", "echo ready; cat")
-
-    def setUp(self):
-        super().setUp()
-        _, _, frame, self.injector = self.in_flight()
-        self.packet = self.message(frame, at={6: 0})
-        self.sport, self.dport = frame.sport, frame.dport
-
-    def watch(self, *command, ready):
-        """Run a command; once it has said it is ready, a message is ignored, and
-        then the command's input ends. What it said."""
-        if not shutil.which(command[0]):
-            self.fail(f"{command[0]} is not there: scripts/install-deps check")
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True) as process:
-            timer = lab.threading.Timer(lab.TIMEOUT * 3, process.kill)
-            timer.start()
-            try:
-                said = ""
-                for line in process.stdout:
-                    said += line
-                    if re.search(ready, line):
-                        break
-                before = self.srv.stat("ignored_df")
-                self.injector.send(self.packet)
-                lab.wait_for(lambda: self.srv.stat("ignored_df") > before, "the message")
-                process.stdin.close()
-                said += process.stdout.read()
-                self.assertEqual(process.wait(), 0, said)
-            finally:
-                timer.cancel()
-                process.kill()
-        return said
-
-    def assert_shown(self, text):
-        """As name=value, or as perf trace has it: name: value, name: "value"."""
-        for name, value in (("netns", self.netns), ("dev", "eth0"), ("router", Path.RTR_SRV),
-                            ("destination", Path.CLI), ("protocol", 6), ("sport", self.sport),
-                            ("dport", self.dport), ("mtu", 400), ("reason", "ignored_df")):
-            self.assertRegex(text, f'ignored.*\\b{name}(=|: "?){re.escape(str(value))}\\b')
-
-    def test_perf_record(self):
-        self.watch("perf", "record", "-q", "-a", "-e", f"{SYSTEM}:*", "-o", "/run/perf.data",
-                   *self.WAITS, ready="ready")
-        self.assert_shown(lab.run("perf", "script", "-i", "/run/perf.data"))
-
-    def test_perf_trace(self):
-        self.assert_shown(self.watch("perf", "trace", "-a", "--no-syscalls", "-e", f"{SYSTEM}:*",
-                                     *self.WAITS, ready="ready"))
-
-    def test_trace_cmd(self):
-        self.watch("trace-cmd", "record", "-q", "-e", SYSTEM, "-o", "/run/trace.dat",
-                   *self.WAITS, ready="ready")
-        self.assert_shown(lab.run("trace-cmd", "report", "-i", "/run/trace.dat"))
-
-    def test_bpftrace(self):
-        said = self.watch(
-            "bpftrace", "-e", f"""BEGIN {{ printf("ready\\n"); }}
-            tracepoint:{SYSTEM}:ignored {{
-                printf("ignored netns=%u dev=%s router=%s destination=%s protocol=%d sport=%d dport=%d mtu=%d reason=%s \\n",
-                       args->netns, args->dev, args->router, args->destination,
-                       args->protocol, args->sport, args->dport, args->mtu,
-                       args->reason);
-                exit(); }}""", ready="ready")
-        self.assert_shown(said)
 
 
 if __name__ == "__main__":
