@@ -112,6 +112,7 @@ enum hostroute_defer {
 	X(IGNORED_STATE,	"ignored_state",	CONSUME)	\
 	X(IGNORED_SEQUENCE,	"ignored_sequence",	CONSUME)	\
 	X(IGNORED_TTL,		"ignored_ttl",		CONSUME)	\
+	X(IGNORED_AO,		"ignored_ao",		CONSUME)	\
 	X(IGNORED_NOT_SMALLER,	"ignored_not_smaller",	CONSUME)	\
 	X(IGNORED_FULL,		"ignored_full",		CONSUME)	\
 	X(IGNORED_RATE,		"ignored_rate",		CONSUME)	\
@@ -522,6 +523,8 @@ void hostroute_route_disown(const struct net *net);
 void hostroute_socket_net_init(struct hostroute_net *hn);
 void hostroute_socket_net_exit(struct hostroute_net *hn);
 void hostroute_socket_clamp(struct hostroute_net *hn, struct sock *sk);
+struct dst_entry *hostroute_socket_path(struct sock *sk,
+					struct hostroute_claim *claim);
 enum hostroute_outcome hostroute_socket_learn(struct hostroute_net *hn,
 					      struct sock *sk,
 					      const struct hostroute_claim *claim);

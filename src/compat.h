@@ -23,6 +23,7 @@
 #include <net/net_namespace.h>
 #include <net/ping.h>
 #include <net/route.h>
+#include <net/tcp.h>
 #include <net/udp.h>
 
 /* 6.4: dst references became an rcuref. */
@@ -62,6 +63,21 @@ hostroute_compat_lookup_established(const struct net *net, __be32 saddr,
 	return __inet_lookup_established((struct net *)net,
 					 net->ipv4.tcp_death_row.hashinfo,
 					 saddr, sport, daddr, hnum, dif, 0);
+#endif
+}
+
+/* RFC 5925 7.8: a connection signed with TCP-AO does not believe "fragmentation
+ * needed", unless its owner says so. Under the socket's spinlock or RCU.
+ */
+static inline bool hostroute_compat_ao_ignores(const struct sock *sk)
+{
+#ifdef CONFIG_TCP_AO
+	const struct tcp_ao_info *ao = rcu_dereference(tcp_sk(sk)->ao_info);
+
+	return ao && !ao->accept_icmps &&
+	       !((1 << sk->sk_state) & (TCPF_SYN_SENT | TCPF_SYN_RECV));
+#else
+	return false;
 #endif
 }
 

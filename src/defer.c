@@ -287,6 +287,14 @@ static struct waiting *take_settled(struct hostroute_net *hn, struct sock *sk,
 	return waiting;
 }
 
+/* The path may be another by now, or none: its VRF or its device may be gone. */
+static bool same_path(struct sock *sk, struct hostroute_claim *claim)
+{
+	int l3mdev = claim->key.l3mdev;
+
+	return hostroute_socket_path(sk, claim) && claim->key.l3mdev == l3mdev;
+}
+
 static void apply(struct hostroute_net *hn, struct waiting *waiting)
 {
 	enum hostroute_outcome outcome;
@@ -314,6 +322,8 @@ static void settle(struct hostroute_net *hn, struct sock *sk)
 	waiting = take_settled(hn, sk, &fate);
 	if (!waiting)
 		return;
+	if (fate == FATE_APPLY && !same_path(sk, &waiting->claim))
+		fate = FATE_DROP;
 	hostroute_stats_inc(hn->stats, counters[fate]);
 	hostroute_trace_socket(hn, sk, counters[fate], waiting->claim.mtu);
 	if (fate == FATE_APPLY)
@@ -454,7 +464,7 @@ enum hostroute_outcome hostroute_defer_claim(struct hostroute_net *hn,
 	if (!timed_out(sk, seq))
 		return claim->dry_run ? HOSTROUTE_DEFERRED :
 					wait_for_timeout(hn, sk, seq, claim);
-	if (waits)
+	if (waits && !claim->dry_run)
 		confirm_waiting(hn, sk, claim->mtu);
 	return HOSTROUTE_CONTINUE;
 }

@@ -115,6 +115,11 @@ static bool stock_knows(const struct net *net, const struct hostroute_msg *msg)
 
 	if (!protocol || !protocol->err_handler)
 		return false;
+	/* It looks for a socket, and shares what it is told of one that is not
+	 * connected.
+	 */
+	if (msg->protocol == IPPROTO_UDPLITE)
+		return false;
 	return msg->protocol != IPPROTO_GRE || hostroute_tunnel_sends(net, msg);
 }
 

@@ -81,23 +81,11 @@ static enum hostroute_outcome check_socket(const struct sock *sk,
 		return HOSTROUTE_IGNORED_STATE;
 	if (msg->ttl < READ_ONCE(inet_sk(sk)->min_ttl))
 		return HOSTROUTE_IGNORED_TTL;
+	if (hostroute_compat_ao_ignores(sk))
+		return HOSTROUTE_IGNORED_AO;
 	if (!in_flight(sk, msg->seq) || !was_sent(sk, msg))
 		return HOSTROUTE_IGNORED_SEQUENCE;
 	return HOSTROUTE_CONTINUE;
-}
-
-/* The socket's route, made anew if it has none and nobody owns the socket. */
-static struct dst_entry *socket_route(struct sock *sk)
-{
-	struct dst_entry *dst = rcu_dereference(sk->sk_dst_cache);
-
-	if (dst && dst_check(dst, 0))
-		return dst;
-	if (sock_owned_by_user(sk))
-		return dst;	/* maybe stale: says where to, not how much */
-	if (inet_csk(sk)->icsk_af_ops->rebuild_header(sk))
-		return NULL;
-	return rcu_dereference(sk->sk_dst_cache);
 }
 
 static enum hostroute_outcome believe(struct hostroute_net *hn, struct sock *sk,
@@ -114,21 +102,11 @@ static enum hostroute_outcome believe(struct hostroute_net *hn, struct sock *sk,
 			 HOSTROUTE_CLASS_LOCAL : HOSTROUTE_CLASS_PROVEN,
 		.dry_run = msg->observe,
 	};
-	struct dst_entry *dst = socket_route(sk);
+	struct dst_entry *dst = hostroute_socket_path(sk, &claim);
 	enum hostroute_outcome outcome;
 
 	if (!dst)
 		return HOSTROUTE_PASSED_ROUTE;
-	if (!hostroute_route_of(dst) && !hostroute_route_clonable(dst) &&
-	    dst_check(dst, 0))
-		return HOSTROUTE_PASSED_ROUTE;
-	claim.key.l3mdev = l3mdev_master_ifindex_rcu(dst->dev);
-	claim.estimate = hostroute_route_estimate(dst);
-	/* What the stock path has made of messages that were only observed would
-	 * not be there.
-	 */
-	if (claim.dry_run)
-		claim.estimate = dst_metric_raw(dst, RTAX_MTU) ?: dst->dev->mtu;
 	if (!claim.mtu)
 		claim.mtu = hostroute_icmp_plateau(msg, dst_mtu(dst));
 

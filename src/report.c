@@ -102,22 +102,27 @@ void hostroute_report_raw(struct hostroute_net *hn, const struct sk_buff *skb,
 
 /* ---- UDP ---------------------------------------------------------------------------- */
 
+/* Any program may give its socket an encap_type; what receives for a tunnel, or
+ * IPsec's packets for a program, has a function for that.
+ */
+static bool encapsulates(const struct sock *sk)
+{
+	return READ_ONCE(udp_sk(sk)->encap_type) && READ_ONCE(udp_sk(sk)->encap_rcv);
+}
+
 /*
  * Is it a tunnel's? It came from the tunnel's socket, or (source ports may be
- * made up) went to a port that one is bound to which looks quotes up itself. Any
- * program may give its socket an encap_type; only what receives for a tunnel
- * has a function for that.
+ * made up, and be another socket's by chance) went to a port that one is bound to.
  */
 static bool is_tunnels(struct hostroute_net *hn, const struct sk_buff *skb,
 		       const struct hostroute_msg *msg, const struct sock *sk)
 {
-	if (sk)
-		return READ_ONCE(udp_sk(sk)->encap_type) &&
-		       READ_ONCE(udp_sk(sk)->encap_rcv);
+	if (sk && (encapsulates(sk) || READ_ONCE(inet_sk(sk)->inet_dport)))
+		return encapsulates(sk);
 	sk = hostroute_compat_lookup_udp(hn->net, msg->daddr, msg->sport,
 					 msg->saddr, msg->dport,
 					 skb->dev->ifindex, 0);
-	return sk && READ_ONCE(udp_sk(sk)->encap_err_lookup);
+	return sk && (encapsulates(sk) || READ_ONCE(udp_sk(sk)->encap_err_lookup));
 }
 
 static void tell_udp(struct hostroute_net *hn, struct sock *sk,
@@ -177,8 +182,13 @@ static bool may_have_ping_sockets(const struct hostroute_net *hn)
  *   outer IP header | that header | ICMP header | quoted IP header | Echo
  *
  * From the limited broadcast there is no path. The route that a connected
- * socket holds is looked up again by destination alone: 127.0.0.0 is nobody's.
+ * socket holds is looked up again without the source: 127.0.0.0 is nobody's.
+ * (Where that does not lead to lo, an exception for it is made once on another
+ * route, which marks what is cached of that stale. It changes no packet's path.)
  */
+
+#define PING_REPORT_MAX	4096U	/* RFC 1812 4.3.2.3: 576 are usual */
+
 static void tell_ping(const struct sk_buff *skb, const struct hostroute_msg *msg)
 {
 	unsigned int pretended = sizeof(struct iphdr) + sizeof(struct icmphdr) +
@@ -189,7 +199,8 @@ static void tell_ping(const struct sk_buff *skb, const struct hostroute_msg *msg
 	struct sk_buff *copy;
 
 	/* Such an Echo has more than 12 bytes of IP options. */
-	if (pretended > 60 || !icmp || !icmp->err_handler)
+	if (pretended > 60 || skb->len > PING_REPORT_MAX || !icmp ||
+	    !icmp->err_handler)
 		return;
 	copy = skb_copy_expand(skb, skb_headroom(skb) + sizeof(*header), 0,
 			       GFP_ATOMIC | __GFP_NOWARN);

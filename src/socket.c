@@ -19,6 +19,7 @@
 
 #include <linux/hashtable.h>
 #include <linux/slab.h>
+#include <net/l3mdev.h>
 #include <net/tcp.h>
 
 /* Waiting clamps in a namespace. A socket beyond that follows at its next
@@ -227,6 +228,48 @@ void hostroute_socket_clamp(struct hostroute_net *hn, struct sock *sk)
 		return;
 	hostroute_stats_inc(hn->stats, outcome);
 	hostroute_trace_socket(hn, sk, outcome, 0);
+}
+
+/* The socket's route, made anew if it has none and nobody owns the socket. */
+static struct dst_entry *current_route(struct sock *sk)
+{
+	struct dst_entry *dst = rcu_dereference(sk->sk_dst_cache);
+
+	if (dst && dst_check(dst, 0))
+		return dst;
+	if (sock_owned_by_user(sk))
+		return dst;	/* maybe stale: says where to, not how much */
+	if (inet_csk(sk)->icsk_af_ops->rebuild_header(sk))
+		return NULL;
+	return rcu_dereference(sk->sk_dst_cache);
+}
+
+/**
+ * hostroute_socket_path - which path is a claim about a socket's data about?
+ * @sk:		a full TCP socket, its spinlock held
+ * @claim:	of its peer; gets the VRF, and the estimate so far
+ *
+ * Context: BH off, RCU.
+ * Return: its route, under RCU; NULL if it has none, or one that is left alone.
+ */
+struct dst_entry *hostroute_socket_path(struct sock *sk,
+					struct hostroute_claim *claim)
+{
+	struct dst_entry *dst = current_route(sk);
+
+	if (!dst)
+		return NULL;
+	if (!hostroute_route_of(dst) && !hostroute_route_clonable(dst) &&
+	    dst_check(dst, 0))
+		return NULL;
+	claim->key.l3mdev = l3mdev_master_ifindex_rcu(dst->dev);
+	claim->estimate = hostroute_route_estimate(dst);
+	/* What the stock path has made of messages that were only observed would
+	 * not be there.
+	 */
+	if (claim->dry_run)
+		claim->estimate = dst_metric_raw(dst, RTAX_MTU) ?: dst->dev->mtu;
+	return dst;
 }
 
 /**

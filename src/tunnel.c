@@ -26,6 +26,9 @@ struct gre_tunnel {
 
 static LIST_HEAD(tunnels);
 
+/* Anybody can have them looked at. Where there are more, it may be one of them. */
+#define LOOK_MAX	64
+
 /* There was no memory for one: nobody can say any more that there is none. */
 static bool incomplete;
 
@@ -36,6 +39,16 @@ static bool is_gre(const struct net_device *dev)
 
 	return !strcmp(kind, "gre") || !strcmp(kind, "gretap") ||
 	       !strcmp(kind, "erspan");
+}
+
+static struct gre_tunnel *find(const struct net_device *dev)
+{
+	struct gre_tunnel *tunnel;
+
+	list_for_each_entry(tunnel, &tunnels, list)
+		if (tunnel->dev == dev)
+			return tunnel;
+	return NULL;
 }
 
 /**
@@ -49,7 +62,7 @@ void hostroute_tunnel_up(const struct net_device *dev)
 	struct gre_tunnel *tunnel;
 
 	ASSERT_RTNL();
-	if (!is_gre(dev))
+	if (!is_gre(dev) || find(dev))
 		return;
 	tunnel = kzalloc(sizeof(*tunnel), GFP_KERNEL);
 	if (!tunnel) {
@@ -71,13 +84,11 @@ void hostroute_tunnel_down(const struct net_device *dev)
 	struct gre_tunnel *tunnel;
 
 	ASSERT_RTNL();
-	list_for_each_entry(tunnel, &tunnels, list) {
-		if (tunnel->dev != dev)
-			continue;
-		list_del_rcu(&tunnel->list);
-		kfree_rcu(tunnel, rcu);
+	tunnel = find(dev);
+	if (!tunnel)
 		return;
-	}
+	list_del_rcu(&tunnel->list);
+	kfree_rcu(tunnel, rcu);
 }
 
 /* One that takes its endpoints from elsewhere may have any. Its administrator
@@ -106,11 +117,12 @@ static bool sends(const struct net_device *dev, const struct net *net,
 bool hostroute_tunnel_sends(const struct net *net, const struct hostroute_msg *msg)
 {
 	const struct gre_tunnel *tunnel;
+	unsigned int looked_at = 0;
 
 	if (READ_ONCE(incomplete))
 		return true;
 	list_for_each_entry_rcu(tunnel, &tunnels, list)
-		if (sends(tunnel->dev, net, msg))
+		if (looked_at++ == LOOK_MAX || sends(tunnel->dev, net, msg))
 			return true;
 	return false;
 }

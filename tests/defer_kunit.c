@@ -58,6 +58,17 @@ void hostroute_trace_socket(const struct hostroute_net *hn, const struct sock *s
 	lockdep_assert_held(&sk->sk_lock.slock);
 }
 
+static bool path_gone;
+
+struct dst_entry *hostroute_socket_path(struct sock *sk,
+					struct hostroute_claim *claim)
+{
+	static struct dst_entry route;
+
+	lockdep_assert_held(&sk->sk_lock.slock);
+	return path_gone ? NULL : &route;
+}
+
 enum hostroute_outcome hostroute_socket_learn(struct hostroute_net *hn,
 					      struct sock *sk,
 					      const struct hostroute_claim *claim)
@@ -427,6 +438,20 @@ static void applied_by_a_timeout(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, learned_mtu, 1400U);
 }
 
+static void dropped_if_the_path_is_gone(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	KUNIT_EXPECT_EQ(test, claim(f, 1400), HOSTROUTE_DEFERRED);
+	inet_csk(f->sock->sk)->icsk_retransmits = 1;
+	path_gone = true;
+	look_now(f);
+	path_gone = false;
+	KUNIT_EXPECT_EQ(test, f->hn.waiting_count, 0U);
+	KUNIT_EXPECT_EQ(test, count(f, HOSTROUTE_DEFERRED_DROPPED), 1UL);
+	KUNIT_EXPECT_EQ(test, learned, 0U);
+}
+
 /* The retransmission brings about another message: it does not wait. */
 static void applied_by_the_next_message(struct kunit *test)
 {
@@ -651,6 +676,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(progress_is_remembered),
 	KUNIT_CASE(cleared_by_an_ack),
 	KUNIT_CASE(applied_by_a_timeout),
+	KUNIT_CASE(dropped_if_the_path_is_gone),
 	KUNIT_CASE(applied_by_the_next_message),
 	KUNIT_CASE(a_timeout_before_the_claim_counts),
 	KUNIT_CASE(owned_meanwhile),

@@ -205,13 +205,13 @@ class Ignored(Traced):
                          self.datagram(reason="ignored_unproven"))
         self.srv.set("unproven", "isolate")
         # What is on record and passed on has two events, and what is on record one.
-        self.srv.sysctl(ping_group_range="0 0")
-        ping = self.stack.enter_context(self.srv.socket(socket.SOCK_DGRAM, proto=1))
-        ping.bind((Path.SRV, 0))
-        self.assertEqual(self.inject(injector, told(mtu=800, protocol=1), "passed_ping"),
-                         self.datagram(mtu=800, protocol=1, reason="passed_ping"))
+        tunnel = self.stack.enter_context(self.srv.socket(socket.SOCK_DGRAM))
+        tunnel.bind((Path.SRV, 40000))
+        tunnel.setsockopt(socket.IPPROTO_UDP, 100, 2)	# UDP_ENCAP, ESP in UDP
+        self.assertEqual(self.inject(injector, told(mtu=800), "passed_encap"),
+                         self.datagram(mtu=800, reason="passed_encap"))
         self.assertEqual([e["state"] for e in self.trace.of("learned")], ["unproven"])
-        ping.close()
+        tunnel.close()
         self.trace.clear()
         injector.send(told(mtu=700))
         self.trace.wait("lowered", {"destination": Path.CLI, "state": "unproven", "mtu": "700"})
