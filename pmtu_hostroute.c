@@ -16,6 +16,8 @@
  *              src/socket.c puts the connection's socket under it.
  *   LOCAL_OUT  src/output.c puts packets, and sockets, to a known destination
  *              under its host route; src/route.c makes the dst_entry for that.
+ *   FORWARD    src/forward.c learns from messages that pass a router, and lowers
+ *              the MSS option of SYNs that do (src/mss.c).
  *   sysfs      the administrator pins host routes, and takes them out.
  *   clock      the sweep takes out what has expired.
  *   memory     the shrinker gives routes back that can be learned again.
@@ -56,6 +58,7 @@
  *   hostroute_net: clamps, count,     clamp_lock               clamp_lock
  *     list
  *   hostroute_net: output_on, dying   output_lock (mutex)      READ_ONCE()
+ *   hostroute_net: forward            forward_lock (mutex)     READ_ONCE()
  *   hostroute_net: mode, sweep_at     nothing (one word)       READ_ONCE()
  *   list of namespaces                all_nets_lock            RCU
  *   vrfs_followed                     RTNL                     RTNL
@@ -255,7 +258,8 @@ struct hostroute *hostroute_net_find(struct hostroute_net *hn,
 		return NULL;
 	key.l3mdev = l3mdev_master_ifindex_rcu(dst->dev);
 	route = hostroute_table_find(&hn->table, &key);
-	if (!route || READ_ONCE(route->class) == HOSTROUTE_CLASS_UNPROVEN ||
+	if (!route || hostroute_rank(READ_ONCE(route->class)) ==
+		      HOSTROUTE_RANK_UNPROVEN ||
 	    hostroute_table_expired(&hn->table, route, hostroute_now()))
 		return NULL;
 	return route;
@@ -271,7 +275,7 @@ struct hostroute *hostroute_net_find(struct hostroute_net *hn,
 enum hostroute_outcome hostroute_net_learn(struct hostroute_net *hn,
 					   const struct hostroute_claim *claim)
 {
-	bool unproven = claim->class == HOSTROUTE_CLASS_UNPROVEN;
+	bool unproven = hostroute_rank(claim->class) == HOSTROUTE_RANK_UNPROVEN;
 	const struct hostroute_limits *limits = &hn->table.limits;
 	enum hostroute_outcome outcome;
 
@@ -448,6 +452,7 @@ static int __net_init net_init(struct net *net)
 	hn->mode = READ_ONCE(hostroute_default_mode);
 	INIT_DELAYED_WORK(&hn->sweep, sweep);
 	hostroute_output_init(hn);
+	hostroute_forward_init(hn);
 	hostroute_socket_net_init(hn);
 
 	hn->stats = alloc_percpu(struct hostroute_stats);
@@ -468,6 +473,9 @@ static int __net_init net_init(struct net *net)
 	err = nf_register_net_hook(net, &hn->input_ops);
 	if (err)
 		goto err_proc;
+	err = hostroute_forward_set(hn, READ_ONCE(hostroute_default_forward));
+	if (err)
+		goto err_hook;
 	err = hostroute_sysfs_net_init(hn);
 	if (err)
 		goto err_hook;
@@ -477,6 +485,7 @@ static int __net_init net_init(struct net *net)
 	return 0;
 
 err_hook:
+	hostroute_forward_exit(hn);
 	nf_unregister_net_hook(net, &hn->input_ops);
 	hostroute_output_exit(hn);
 	synchronize_rcu();
@@ -505,6 +514,7 @@ static void __net_exit net_pre_exit(struct net *net)
 
 	hostroute_sysfs_net_exit(hn);
 	hide_from_shrinker(hn);
+	hostroute_forward_exit(hn);
 	nf_unregister_net_hook(net, &hn->input_ops);
 	hostroute_output_exit(hn);
 }

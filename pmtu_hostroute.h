@@ -56,6 +56,12 @@ enum hostroute_at_limit {
 	HOSTROUTE_AT_LIMIT_IGNORE,
 };
 
+enum hostroute_forward {
+	HOSTROUTE_FORWARD_OFF,
+	HOSTROUTE_FORWARD_CLAMP,
+	HOSTROUTE_FORWARD_CLAMP_UNTRACKED,
+};
+
 /* ---- stats: every outcome, its counter and its verdict -------------------- */
 
 /*
@@ -104,7 +110,23 @@ enum hostroute_at_limit {
 	X(CLAMPED,		"clamped",		EVENT)		\
 	X(CLAMP_DEFERRED,	"clamp_deferred",	EVENT)		\
 	X(CLAMP_SKIPPED,	"clamp_skipped",	EVENT)		\
-	X(RESEGMENTED,		"resegmented",		EVENT)
+	X(RESEGMENTED,		"resegmented",		EVENT)		\
+	X(FORWARD_RECEIVED,	"forward_received",	EVENT)		\
+	X(FORWARD_LEARNED,	"forward_learned",	EVENT)		\
+	X(FORWARD_LOWERED,	"forward_lowered",	EVENT)		\
+	X(FORWARD_REFRESHED,	"forward_refreshed",	EVENT)		\
+	X(FORWARD_REFUSED,	"forward_refused",	EVENT)		\
+	X(FORWARD_PROTOCOL,	"forward_protocol",	EVENT)		\
+	X(FORWARD_UNTRACKED,	"forward_untracked",	EVENT)		\
+	X(FORWARD_ROUTE,	"forward_route",	EVENT)		\
+	X(FORWARD_NOT_SMALLER,	"forward_not_smaller",	EVENT)		\
+	X(FORWARD_OUTRANKED,	"forward_outranked",	EVENT)		\
+	X(FORWARD_FULL,		"forward_full",		EVENT)		\
+	X(FORWARD_CLAMPED,	"forward_clamped",	EVENT)		\
+	X(FORWARD_NO_MSS,	"forward_no_mss",	EVENT)		\
+	X(FORWARD_MALFORMED,	"forward_malformed",	EVENT)		\
+	X(FORWARD_SIGNED,	"forward_signed",	EVENT)		\
+	X(FORWARD_MEMORY,	"forward_memory",	EVENT)
 
 /**
  * enum hostroute_outcome - what became of a message, or happened to a route
@@ -174,12 +196,15 @@ u32 hostroute_icmp_plateau(const struct hostroute_msg *msg, u32 estimate);
 /* Who vouches for a host route. */
 enum hostroute_class {
 	HOSTROUTE_CLASS_UNPROVEN,	/* a third party: nothing proves it */
+	HOSTROUTE_CLASS_FORWARDED,	/* conntrack: others' connection is quoted */
 	HOSTROUTE_CLASS_PROVEN,		/* a live TCP connection's own data quoted */
 	HOSTROUTE_CLASS_LOCAL,		/* this host itself: a tunnel, xfrm */
 	HOSTROUTE_CLASS_PINNED,		/* the administrator */
 };
 
-/* Which class gives way to which; proven and local routes are equals. */
+/* Which class gives way to which; proven and local routes are equals. In the
+ * unproven rank, what is only claimed gives way to what is forwarded.
+ */
 enum hostroute_rank {
 	HOSTROUTE_RANK_UNPROVEN,
 	HOSTROUTE_RANK_LEARNED,
@@ -191,6 +216,7 @@ static inline enum hostroute_rank hostroute_rank(enum hostroute_class class)
 {
 	switch (class) {
 	case HOSTROUTE_CLASS_UNPROVEN:
+	case HOSTROUTE_CLASS_FORWARDED:
 		return HOSTROUTE_RANK_UNPROVEN;
 	case HOSTROUTE_CLASS_PINNED:
 		return HOSTROUTE_RANK_PINNED;
@@ -442,6 +468,36 @@ void hostroute_output_init(struct hostroute_net *hn);
 void hostroute_output_exit(struct hostroute_net *hn);
 void hostroute_output_update(struct hostroute_net *hn);
 
+/* ---- mss: the MSS option of a SYN ------------------------------------------ */
+
+/* A TCP header has room for so many bytes of options, and them for as many MSS. */
+#define HOSTROUTE_MSS_LIST_MAX	40
+#define HOSTROUTE_MSS_MAX	(HOSTROUTE_MSS_LIST_MAX / 4)
+
+/**
+ * struct hostroute_mss_options - the MSS options in a list of TCP options
+ * @at:		where their values are in the list, bytes
+ * @count:	how many
+ * @malformed:	the list makes no sense after them
+ * @is_signed:	by an option that covers the options (TCP-AO)
+ */
+struct hostroute_mss_options {
+	u8 at[HOSTROUTE_MSS_MAX];
+	u8 count;
+	bool malformed;
+	bool is_signed;
+};
+
+void hostroute_mss_parse(const u8 *list, unsigned int len,
+			 struct hostroute_mss_options *found);
+int hostroute_mss_lower(struct sk_buff *skb, u32 mtu);
+
+/* ---- forward: on a router -------------------------------------------------- */
+
+void hostroute_forward_init(struct hostroute_net *hn);
+void hostroute_forward_exit(struct hostroute_net *hn);
+int hostroute_forward_set(struct hostroute_net *hn, u32 value);
+
 /* ---- sysfs and the listing ------------------------------------------------- */
 
 int hostroute_sysfs_init(void);
@@ -470,6 +526,9 @@ struct hostroute_net {
 	struct mutex			output_lock;	/* output_on, output_dying */
 	struct nf_hook_ops		input_ops;
 	struct nf_hook_ops		output_ops;
+	struct nf_hook_ops		forward_ops;
+	struct mutex			forward_lock;	/* one that sets forward */
+	u32				forward;	/* enum hostroute_forward */
 	bool				output_on;
 	bool				output_dying;
 	struct device			*dev;
@@ -484,6 +543,7 @@ struct hostroute_net {
 
 extern struct hostroute_limits hostroute_default_limits;
 extern u32 hostroute_default_mode;
+extern u32 hostroute_default_forward;
 extern struct workqueue_struct *hostroute_wq;
 
 struct hostroute_net *hostroute_net(const struct net *net);

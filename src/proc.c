@@ -12,6 +12,7 @@
 
 static const char * const class_names[] = {
 	[HOSTROUTE_CLASS_UNPROVEN] = "unproven",
+	[HOSTROUTE_CLASS_FORWARDED] = "forwarded",
 	[HOSTROUTE_CLASS_PROVEN] = "learned",
 	[HOSTROUTE_CLASS_LOCAL] = "local",
 	[HOSTROUTE_CLASS_PINNED] = "pinned",

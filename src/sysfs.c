@@ -22,6 +22,7 @@
 
 struct hostroute_limits hostroute_default_limits = HOSTROUTE_LIMITS_DEFAULT;
 u32 hostroute_default_mode = HOSTROUTE_MODE_ENFORCE;
+u32 hostroute_default_forward = HOSTROUTE_FORWARD_OFF;
 
 static const char * const mode_words[] = {
 	[HOSTROUTE_MODE_ENFORCE] = "enforce",
@@ -32,6 +33,13 @@ static const char * const mode_words[] = {
 static const char * const at_limit_words[] = {
 	[HOSTROUTE_AT_LIMIT_EVICT] = "evict",
 	[HOSTROUTE_AT_LIMIT_IGNORE] = "ignore",
+	NULL
+};
+
+static const char * const forward_words[] = {
+	[HOSTROUTE_FORWARD_OFF] = "off",
+	[HOSTROUTE_FORWARD_CLAMP] = "clamp",
+	[HOSTROUTE_FORWARD_CLAMP_UNTRACKED] = "clamp-untracked",
 	NULL
 };
 
@@ -182,6 +190,13 @@ static const struct setting at_limit_setting = {
 	.apply = apply_at_limit,
 };
 
+static const struct setting forward_setting = {
+	.words = forward_words,
+	.initial = &hostroute_default_forward,
+	.at = AT(forward),
+	.apply = hostroute_forward_set,
+};
+
 static int parse_word(const char * const *words, const char *buf, u32 *value)
 {
 	u32 i;
@@ -270,6 +285,7 @@ PARAM(min_mtu_unproven, "lowest MTU recorded of what is unproven, bytes");
 PARAM(expire, "seconds that a learned MTU lasts, 0 for ever");
 PARAM(expire_unproven, "seconds that an unproven one lasts, 0 for ever");
 PARAM(at_limit, "when full: evict or ignore");
+PARAM(forward, "for connections routed here: off, clamp or clamp-untracked");
 
 /* ---- attributes ------------------------------------------------------------------ */
 
@@ -333,6 +349,7 @@ SETTING_ATTR(min_mtu);
 SETTING_ATTR(min_mtu_unproven);
 SETTING_ATTR(expire);
 SETTING_ATTR(expire_unproven);
+SETTING_ATTR(forward);
 
 static ssize_t count_show(struct device *dev, struct device_attribute *attr,
 			  char *buf)
@@ -503,6 +520,7 @@ static struct attribute *main_attrs[] = {
 	&min_mtu_unproven_attr.attr.attr,
 	&expire_attr.attr.attr,
 	&expire_unproven_attr.attr.attr,
+	&forward_attr.attr.attr,
 	&dev_attr_count.attr,
 	&dev_attr_count_unproven.attr,
 	&dev_attr_add.attr,

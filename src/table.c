@@ -495,7 +495,9 @@ static enum hostroute_outcome update(struct hostroute_table *table,
 	return HOSTROUTE_LOWERED;
 }
 
-/* What was unproven is proven by now. Its value counts for nothing. */
+/* What was unproven is proven by now, or vouched for. Its value counts for
+ * nothing.
+ */
 static enum hostroute_outcome confirm(struct hostroute_table *table,
 				      struct hostroute *route,
 				      const struct hostroute_claim *claim, u32 mtu)
@@ -540,7 +542,7 @@ static enum hostroute_outcome insert(struct hostroute_table *table,
 
 static u32 floor_of(const struct hostroute_table *table, enum hostroute_class class)
 {
-	return class == HOSTROUTE_CLASS_UNPROVEN ?
+	return hostroute_rank(class) == HOSTROUTE_RANK_UNPROVEN ?
 	       READ_ONCE(table->limits.min_mtu_unproven) :
 	       READ_ONCE(table->limits.min_mtu);
 }
@@ -577,6 +579,14 @@ static void log_limit(const struct hostroute_table *table, u32 max,
 			  "new destinations are ignored");
 }
 
+/* Is a claim of @class stronger than what is known? Proven and local are equals,
+ * and neither is stronger than what is pinned.
+ */
+static bool stronger(enum hostroute_class class, const struct hostroute *route)
+{
+	return route->class <= HOSTROUTE_CLASS_FORWARDED && class > route->class;
+}
+
 /**
  * hostroute_table_learn - act on a claim that was believed
  * @table:	the table
@@ -607,9 +617,9 @@ enum hostroute_outcome hostroute_table_learn(struct hostroute_table *table,
 	full = table->count >= max && !table->pool[HOSTROUTE_RANK_UNPROVEN].count;
 	if (!route)
 		outcome = insert(table, claim, mtu);
-	else if (rank == HOSTROUTE_RANK_UNPROVEN && rank_of(route) != rank)
+	else if (rank == HOSTROUTE_RANK_UNPROVEN && claim->class < route->class)
 		outcome = HOSTROUTE_OUTRANKED;
-	else if (rank > rank_of(route))
+	else if (stronger(claim->class, route))
 		outcome = confirm(table, route, claim, mtu);
 	else
 		outcome = update(table, route, claim, mtu);

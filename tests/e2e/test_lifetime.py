@@ -219,11 +219,13 @@ class Settings(unittest.TestCase):
     def test_defaults(self):
         got = {n: self.ns.get(n) for n in
                ("mode", "max_routes", "max_unproven", "at_limit", "min_mtu",
-                "min_mtu_unproven", "expire", "expire_unproven", "count", "count_unproven")}
+                "min_mtu_unproven", "expire", "expire_unproven", "forward", "count",
+                "count_unproven")}
         self.assertEqual(got, {"mode": "enforce", "max_routes": "10000",
                                "max_unproven": "1250", "at_limit": "evict",
                                "min_mtu": "68", "min_mtu_unproven": "552", "expire": "600",
-                               "expire_unproven": "60", "count": "0", "count_unproven": "0"})
+                               "expire_unproven": "60", "forward": "off", "count": "0",
+                               "count_unproven": "0"})
 
     def test_documented(self):
         """Every file is in the ABI document, with its default, and every counter
@@ -238,15 +240,16 @@ class Settings(unittest.TestCase):
             default = re.search(r"The default is (\w+)\.", entry)
             if default and default[1] != "auto":
                 self.assertEqual(self.ns.get(name), default[1], name)
-        self.assertEqual(len(re.findall("The default is", text)), 8)
+        self.assertEqual(len(re.findall("The default is", text)), 9)
         guide = (docs / "pmtu_hostroute.rst").read_text(encoding="utf-8")
         counters = set(os.listdir(self.ns.path("stats")))
         self.assertEqual({c for c in counters if f"``{c}``" not in guide}, set())
-        told = set(re.findall(r"``((?:ignored|passed)_\w+)``", guide))
+        told = set(re.findall(r"``((?:ignored|passed|forward)_\w+)``", guide))
         self.assertEqual(told - counters, set())
 
     def test_good_values(self):
         good = {"mode": ("off", "enforce"), "at_limit": ("ignore", "evict"),
+                "forward": ("clamp", "clamp-untracked", "off"),
                 "max_routes": ("0", "1", "2147483646"), "min_mtu": ("68", "65535"),
                 "max_unproven": ("0", "1", "2147483646"), "min_mtu_unproven": ("68", "65535"),
                 "expire": ("0", "1", "2147483647"),
@@ -281,7 +284,7 @@ class Settings(unittest.TestCase):
             self.assert_refused(name, value, errno.ERANGE)
 
     def test_bad_words(self):
-        for name in ("mode", "at_limit"):
+        for name in ("mode", "at_limit", "forward"):
             for value in ("", "on", "Enforce", "evictx", "evict ignore", "0"):
                 self.assert_refused(name, value, errno.EINVAL)
         for value in ("", "learn", "everything"):
