@@ -18,7 +18,8 @@
  *              under its host route; src/route.c makes the dst_entry for that.
  *   FORWARD    src/forward.c learns from messages that pass a router, and lowers
  *              the MSS option of SYNs that do (src/mss.c).
- *   sysfs      the administrator pins host routes, and takes them out.
+ *   sysfs      the administrator pins host routes, and takes them out; and says
+ *              what is to be used of a device (src/device.c).
  *   clock      the sweep takes out what has expired.
  *   memory     the shrinker gives routes back that can be learned again.
  *
@@ -54,7 +55,12 @@
  *                                     under all_lock
  *   clone: its dst->ops               before it is published;  nothing
  *                                     all_lock when disowned
- *   clone: RTAX_MTU, obsolete         table->lock, all_lock    nothing (one word)
+ *   clone: RTAX_MTU, obsolete         all_lock                 nothing (one word)
+ *   route of a device: mtu, dead,     table->lock of the       RCU, READ_ONCE()
+ *     clones, clone_count             device's namespace
+ *   device entry: node, list, hn,     entries_lock (mutex)     RCU; entries_lock
+ *     mtu, paths (device.c)
+ *   hostroute_net: device_mtu         entries_lock (mutex)     READ_ONCE()
  *   hostroute_net: clamps, count,     clamp_lock               clamp_lock
  *     list
  *   hostroute_net: output_on, dying   output_lock (mutex)      READ_ONCE()
@@ -65,9 +71,11 @@
  *   sk->sk_dst_cache                  who owns the socket      RCU
  *
  * Order: admin -> table->lock; socket -> table->lock -> all_lock; socket ->
- * clamp_lock. All spinlocks are taken with BH off. Nothing allocates with a
- * sleep under any of them but admin, so that the shrinker may run anywhere; it
- * takes table->lock alone.
+ * clamp_lock; RTNL -> entries_lock -> table->lock. RTNL -> a device's open files
+ * -> entries_lock: no file takes RTNL, and nobody removes files under
+ * entries_lock. All spinlocks are taken with BH off. Nothing allocates with a
+ * sleep under any of them but admin and entries_lock, so that the shrinker may run
+ * anywhere; it takes table->lock alone.
  *
  * Lifetime
  *
@@ -77,8 +85,11 @@
  *     set; one of each socket and packet; freed with its dst_entry.
  *   waiting clamp: holds its socket; dropped when its namespace goes (a user's
  *     socket keeps its namespace, so that there is none then).
- *   device going: clones of it are moved to the blackhole device.
+ *   device going: clones of it are moved to the blackhole device; its entry is
+ *     freed by RCU, after its files. To another namespace: its own routes are
+ *     dead, and it gets new ones there.
  *   VRF going: its routes go with it.
+ *   module going: devices' files and routes before all else.
  *   namespace, module going: the files and the shrinker first, then the hooks,
  *     then waiting clamps, then the clones that sockets still hold, which
  *     become plain obsolete routes, then routes.
@@ -616,9 +627,14 @@ static int __init hostroute_init(void)
 					     shrink_scan);
 	if (!shrinker)
 		goto err_net;
+	err = hostroute_device_init();
+	if (err)
+		goto err_shrinker;
 	follow_vrfs(true);
 	return 0;
 
+err_shrinker:
+	hostroute_compat_shrinker_free(shrinker);
 err_net:
 	unregister_pernet_subsys(&net_ops);
 err_sysfs:
@@ -636,6 +652,7 @@ err_wq:
 static void __exit hostroute_exit(void)
 {
 	follow_vrfs(false);
+	hostroute_device_exit();
 	hostroute_compat_shrinker_free(shrinker);
 	unregister_pernet_subsys(&net_ops);
 	hostroute_sysfs_exit();

@@ -200,6 +200,7 @@ enum hostroute_class {
 	HOSTROUTE_CLASS_PROVEN,		/* a live TCP connection's own data quoted */
 	HOSTROUTE_CLASS_LOCAL,		/* this host itself: a tunnel, xfrm */
 	HOSTROUTE_CLASS_PINNED,		/* the administrator */
+	HOSTROUTE_CLASS_DEVICE,		/* he, for all of a device: in no table */
 };
 
 /* Which class gives way to which; proven and local routes are equals. In the
@@ -385,6 +386,11 @@ void hostroute_table_flush(struct hostroute_table *table, bool pinned_too);
 void hostroute_table_forget_vrf(struct hostroute_table *table, int l3mdev);
 unsigned long hostroute_table_shrink(struct hostroute_table *table,
 				     unsigned long n);
+struct hostroute *hostroute_table_loose(u32 mtu);
+void hostroute_table_set_loose(struct hostroute_table *table,
+			       struct hostroute *route, u32 mtu);
+void hostroute_table_end_loose(struct hostroute_table *table,
+			       struct hostroute *route);
 
 /* Read functions: under RCU */
 struct hostroute *hostroute_table_find(struct hostroute_table *table,
@@ -427,6 +433,11 @@ static inline void hostroute_hold(struct hostroute *route)
 	refcount_inc(&route->ref);
 }
 
+static inline bool hostroute_is_device(const struct hostroute *route)
+{
+	return READ_ONCE(route->class) == HOSTROUTE_CLASS_DEVICE;
+}
+
 void hostroute_put(struct hostroute *route);
 
 /* ---- route: clones, the dst_entry side of a host route -------------------- */
@@ -445,6 +456,7 @@ void hostroute_route_drop_all(struct hostroute_table *table);
 unsigned int hostroute_route_sockets(const struct hostroute *route);
 void hostroute_route_device_gone(const struct net_device *dev);
 void hostroute_route_device_mtu(const struct net_device *dev);
+void hostroute_route_device_sync(const struct net_device *dev);
 void hostroute_route_retire(const struct net *net);
 void hostroute_route_disown(const struct net *net);
 
@@ -467,6 +479,15 @@ enum hostroute_outcome hostroute_proof_act(struct hostroute_net *hn,
 void hostroute_output_init(struct hostroute_net *hn);
 void hostroute_output_exit(struct hostroute_net *hn);
 void hostroute_output_update(struct hostroute_net *hn);
+
+/* ---- device: an MTU for each device ---------------------------------------- */
+
+int hostroute_device_init(void);
+void hostroute_device_exit(void);
+u32 hostroute_device_mtu(const struct net_device *dev);
+struct hostroute *hostroute_device_route(struct hostroute_net *hn,
+					 const struct dst_entry *dst);
+void hostroute_device_drop_all(struct hostroute_net *hn);
 
 /* ---- mss: the MSS option of a SYN ------------------------------------------ */
 
@@ -502,6 +523,7 @@ int hostroute_forward_set(struct hostroute_net *hn, u32 value);
 
 int hostroute_sysfs_init(void);
 void hostroute_sysfs_exit(void);
+int hostroute_sysfs_number(const char *buf, size_t len, u32 min, u32 max, u32 *value);
 int hostroute_sysfs_net_init(struct hostroute_net *hn);
 void hostroute_sysfs_net_exit(struct hostroute_net *hn);
 int hostroute_proc_net_init(struct hostroute_net *hn);
@@ -529,6 +551,7 @@ struct hostroute_net {
 	struct nf_hook_ops		forward_ops;
 	struct mutex			forward_lock;	/* one that sets forward */
 	u32				forward;	/* enum hostroute_forward */
+	u32				device_mtu;	/* smallest set on one */
 	bool				output_on;
 	bool				output_dying;
 	struct device			*dev;

@@ -82,6 +82,7 @@ static int apply_mode(struct hostroute_net *hn, u32 value)
 	flush_work(&hn->output_work);
 	synchronize_rcu();
 	hostroute_route_drop_all(&hn->table);
+	hostroute_device_drop_all(hn);
 	return 0;
 }
 
@@ -303,6 +304,21 @@ static bool may(const struct hostroute_net *hn)
 static bool has_nul(const char *buf, size_t len)
 {
 	return strnlen(buf, len) != len;
+}
+
+/**
+ * hostroute_sysfs_number - understand what was written to a file
+ * @buf:	what was written
+ * @len:	its bytes
+ * @min:	smallest number
+ * @max:	largest number
+ * @value:	the number, when the return value is 0
+ *
+ * Return: 0, -EINVAL or -ERANGE.
+ */
+int hostroute_sysfs_number(const char *buf, size_t len, u32 min, u32 max, u32 *value)
+{
+	return has_nul(buf, len) ? -EINVAL : parse_number(buf, min, max, value);
 }
 
 struct setting_attr {

@@ -795,6 +795,58 @@ void hostroute_table_set_max_unproven(struct hostroute_table *table, u32 max)
 	mutex_unlock(&table->admin);
 }
 
+/* ---- in no table ------------------------------------------------------------------------- */
+
+/**
+ * hostroute_table_loose - a host route for no destination, in no table
+ * @mtu: bytes
+ *
+ * For a device's packets (device.c). hostroute_table_end_loose() ends it.
+ * Context: process, may sleep. Return: the route, or NULL.
+ */
+struct hostroute *hostroute_table_loose(u32 mtu)
+{
+	struct hostroute *route = kmem_cache_zalloc(route_cache, GFP_KERNEL);
+
+	if (!route)
+		return NULL;
+	route->class = HOSTROUTE_CLASS_DEVICE;
+	route->mtu = mtu;
+	refcount_set(&route->ref, 1);
+	INIT_LIST_HEAD(&route->lru);
+	INIT_LIST_HEAD(&route->age);
+	INIT_HLIST_HEAD(&route->clones);
+	return route;
+}
+
+/**
+ * hostroute_table_set_loose - change the MTU of such a route
+ * @table:	of the namespace that it is used in
+ * @route:	the route
+ * @mtu:	bytes
+ *
+ * Context: any but hardirq.
+ */
+void hostroute_table_set_loose(struct hostroute_table *table,
+			       struct hostroute *route, u32 mtu)
+{
+	spin_lock_bh(&table->lock);
+	WRITE_ONCE(route->mtu, mtu);
+	hostroute_route_sync(route);
+	spin_unlock_bh(&table->lock);
+}
+
+/* Nobody makes a clone for it any more, and those that are there are dropped. */
+void hostroute_table_end_loose(struct hostroute_table *table,
+			       struct hostroute *route)
+{
+	spin_lock_bh(&table->lock);
+	WRITE_ONCE(route->dead, true);
+	hostroute_route_drop(table, route);
+	spin_unlock_bh(&table->lock);
+	hostroute_put(route);
+}
+
 /* ---- a batch at a time ------------------------------------------------------------------- */
 
 typedef void (*visitor)(struct hostroute_table *table, struct hostroute *route,
