@@ -5,17 +5,22 @@ is judged on the wire."""
 import contextlib
 import errno
 import os
+import socket
+import struct
 import time
 import unittest
 
 import lab
+import test_datagrams
 import test_lifetime
 from lab import Namespace, Path
 from test_connections import OnPath, exchange
+from test_datagrams import DO, INTERFACE, MTU, OMIT, PROBE, WANT
 from test_lifetime import Traffic, insmod, rmmod
 from test_router import mss_options
 
 NOT_SET = 4294967295
+DONT = 0
 PORT = 3389
 
 
@@ -232,6 +237,168 @@ class ConnectionsWithOffload(Connections):
         self.assertEqual(mss_options(syn), [536])
 
     test_many_neighbours = None
+
+
+class Datagrams(test_datagrams.OnDatagramPath):
+    """What is not TCP, through a device with an MTU of its own and a router that
+    takes everything."""
+
+    def setUp(self):
+        super().setUp()
+        self.path.set_mtu(1500)
+
+    @staticmethod
+    def put(s, length):
+        """By the route that the socket has, if it is connected."""
+        try:
+            s.getpeername()
+        except OSError:
+            s.sendto(bytes(length - 28), (Path.CLI, test_datagrams.PORT))
+        else:
+            s.send(bytes(length - 28))
+
+    def from_here(self):
+        return [f for f in self.path.wire.frames if f.src == Path.SRV]
+
+    def sent(self, s, length):
+        """It arrives, whole; what it was on the wire."""
+        since = len(self.path.wire.frames)
+        self.put(s, length)
+        self.assertEqual(len(self.sink.recv(65536)), length - 28)
+        frames = self.path.wire.frames[since:]
+        self.assertEqual([f for f in frames if f.frag_needed], [])
+        return [f for f in frames if f.src == Path.SRV]
+
+    def assert_one(self, frames, df):
+        frame, = frames
+        self.assertEqual((frame.df, frame.fragment), (df, False))
+
+    def refused(self, s, length):
+        """At once, and nothing of it gets on the wire."""
+        seen = len(self.from_here())
+        with self.assertRaises(OSError) as caught:
+            self.put(s, length)
+        self.assertEqual(caught.exception.errno, errno.EMSGSIZE)
+        self.assertEqual(len(self.from_here()), seen)
+
+    def test_fragmented(self):
+        """Those that let it be, also what looks at no path's MTU."""
+        for n, discover in enumerate((DONT, WANT, OMIT)):
+            for connected in (True, False):
+                with self.subTest(discover=discover, connected=connected):
+                    s = self.datagrams(discover, connected)
+                    df = discover == WANT
+                    set_mtu(self.srv, NOT_SET)
+                    self.assert_one(self.sent(s, 1400), df)
+                    set_mtu(self.srv, 576)
+                    before = self.srv.stat("fragmented")
+                    self.assert_fragments(self.sent(s, 1400), 576)
+                    self.assert_fragments(self.sent(s, 577), 576)
+                    self.assert_one(self.sent(s, 576), df)
+                    self.assertEqual(self.srv.stat("fragmented"), before + 2)
+                    set_mtu(self.srv, 1000)
+                    frames = self.sent(s, 1400)
+                    self.assert_fragments(frames, 1000)
+                    self.assertGreater(max(f.length for f in frames), 576)
+                    set_mtu(self.srv, NOT_SET)
+                    self.assert_one(self.sent(s, 1400), df)
+        self.assertEqual(self.srv.count(), 0)
+
+    def test_refused(self):
+        for discover in (DO, PROBE, INTERFACE):
+            for connected in (True, False):
+                with self.subTest(discover=discover, connected=connected):
+                    s = self.datagrams(discover, connected)
+                    df = discover != INTERFACE
+                    set_mtu(self.srv, NOT_SET)
+                    self.assert_one(self.sent(s, 1400), df)
+                    set_mtu(self.srv, 576)
+                    self.refused(s, 1400)
+                    self.refused(s, 577)
+                    self.assert_one(self.sent(s, 576), df)
+                    if connected and discover == DO:
+                        self.assertEqual(s.getsockopt(socket.IPPROTO_IP,
+                                                      test_datagrams.IP_MTU), 576)
+                    set_mtu(self.srv, NOT_SET)
+                    self.assert_one(self.sent(s, 1400), df)
+                    if connected and discover == DO:
+                        self.assertEqual(s.getsockopt(socket.IPPROTO_IP,
+                                                      test_datagrams.IP_MTU), 1500)
+
+    def test_values(self):
+        s = self.datagrams(connected=False)
+        for value in (0, 67, 68, 69, 1499, 1500, 1501, NOT_SET - 1):
+            with self.subTest(value):
+                set_mtu(self.srv, value)
+                effective = mtu_of(self.srv)[1]
+                self.assert_one(self.sent(s, effective), True)
+                self.refused(s, effective + 1)
+
+    def test_with_host_routes(self):
+        """The smaller counts, whichever comes first, of a connected socket."""
+        s = self.datagrams()
+        for what, value, expected in (
+                ("device", 576, 576), ("route", 400, 400), ("route", 1000, 576),
+                ("device", 1200, 1000), ("device", 300, 300), ("device", NOT_SET, 1000),
+                ("route", 9000, 1500), ("device", 576, 576), ("route", None, 576),
+                ("device", NOT_SET, 1500)):
+            with self.subTest(f"{what} {value}"):
+                if what == "device":
+                    set_mtu(self.srv, value)
+                elif value:
+                    self.srv.set("add", f"{Path.CLI} {value}")
+                else:
+                    self.srv.set("del", Path.CLI)
+                self.refused(s, expected + 1)
+                self.assert_one(self.sent(s, expected), True)
+
+    def test_what_a_socket_was_told(self):
+        """Its own route goes with a change of the device's, and comes again."""
+        self.path.set_mtu(MTU)
+        s = self.datagrams()
+        mtu = lambda: s.getsockopt(socket.IPPROTO_IP, test_datagrams.IP_MTU)
+        self.tell(s, to=None)
+        self.error_of(s)
+        self.assertEqual(mtu(), MTU)
+        set_mtu(self.srv, 700)
+        self.refused(s, 701)
+        self.assertEqual(mtu(), 700)
+        set_mtu(self.srv, 1200)
+        self.refused(s, MTU + 1)
+        set_mtu(self.srv, NOT_SET)
+        self.refused(s, MTU + 1)
+        self.assertEqual(self.unproven(), MTU)
+
+    def test_echo(self):
+        """A raw socket's, which the kernel fragments."""
+        set_mtu(self.srv, 576)
+        s = self.stack.enter_context(self.srv.socket(socket.SOCK_RAW, proto=socket.IPPROTO_ICMP))
+        since = len(self.path.wire.frames)
+        echo = bytearray(struct.pack("!BBHHH", 8, 0, 0, 1, 1) + bytes(1372))
+        echo[2:4] = lab.checksum(echo).to_bytes(2, "big")
+        s.sendto(echo, (Path.CLI, 0))
+        answer = s.recv(2000)
+        self.assertEqual(len(answer), 1400)
+        self.assert_fragments([f for f in self.path.wire.frames[since:] if f.src == Path.SRV],
+                              576)
+
+    def test_only_enforced(self):
+        set_mtu(self.srv, 576)
+        s = self.datagrams(DO)
+        for mode in ("off", "observe"):
+            self.refused(s, 1400)
+            self.srv.set("mode", mode)
+            self.assert_one(self.sent(s, 1400), True)
+            self.srv.set("mode", "enforce")
+            lab.wait_for(lambda: self.is_refused(s, 1400), "it to be in force")
+
+    def is_refused(self, s, length):
+        try:
+            self.put(s, length)
+        except OSError as e:
+            return e.errno == errno.EMSGSIZE
+        self.sink.recv(2000)
+        return False
 
 
 class Devices(OnDevice):

@@ -10,6 +10,7 @@ import threading
 import unittest
 
 import lab
+import test_trace
 from lab import Namespace, Path
 from test_connections import exchange
 
@@ -260,6 +261,8 @@ class Learning(Router):
         cli, _ = self.connect(self.net.cli1)
         passed = self.capture(self.mid, "to1")
         port = cli.getsockname()[1]
+        trace = test_trace.Trace()
+        self.addCleanup(trace.close)
 
         def quote(src=Chain.CLI1, dst=Chain.SRV, sport=port, length=1500, df=True):
             return lab.ip_header(src, dst, 6, length, df=df) + struct.pack("!HHI", sport, PORT, 1)
@@ -273,23 +276,57 @@ class Learning(Router):
             "cut short": (dict(quote=quote()[:27]), "forward_refused"),
             "as large as the link": (dict(quote=quote(length=2000), mtu=1500),
                                      "forward_not_smaller"),
+            "to a neighbour": (dict(quote=quote(dst=Chain.FAR)), "forward_route"),
             "another protocol": (dict(quote=lab.datagram_quote(Chain.CLI1, Chain.SRV, proto=47)),
                                  "forward_protocol"),
         }
         for what, (message, reason) in cases.items():
             with self.subTest(what):
                 before, seen = self.mid.stat(reason), len(passed.frames)
+                trace.clear()
                 self.forge(**message)
+                event = trace.wait("ignored", {"reason": reason})
+                self.assertEqual((event["dev"], event["observed"]), ("tofar", "0"))
                 lab.wait_for(lambda: self.mid.stat(reason) == before + 1, reason)
                 self.assertEqual(self.mid.count(), 0)
                 lab.wait_for(lambda: any(f.frag_needed for f in passed.frames[seen:]),
                              f"the message to be forwarded: {what}")
+        trace.clear()
         self.forge(quote())
         lab.wait_for(lambda: self.mid.route_mtu(Chain.SRV) == 600, "the genuine one")
+        here = {"netns": str(os.stat(self.mid.file).st_ino)}
+        self.assertEqual(trace.wait("learned", here)["state"], "forwarded")
+        self.assertEqual([e for e in trace.of("ignored") if here.items() <= e.items()], [])
         # Nor is what is not smaller any news.
         self.forge(quote(), mtu=700)
         lab.wait_for(lambda: self.mid.stat("forward_not_smaller") == 2, "the refusal")
         self.assertEqual(self.mid.route_mtu(Chain.SRV), 600)
+
+    def test_for_its_own_datagrams(self):
+        """As what nothing proves is; else messages about them would be outranked."""
+        nft(self.mid, CT)
+        self.mid.set("forward", "clamp")
+        self.pass_a_message()
+        sink = self.stack.enter_context(self.net.srv.socket(socket.SOCK_DGRAM))
+        sink.bind((Chain.SRV, PORT))
+        s = self.stack.enter_context(self.mid.socket(socket.SOCK_DGRAM))
+        s.setsockopt(socket.IPPROTO_IP, 10, 1)	# IP_MTU_DISCOVER, WANT
+        wire = self.capture(self.mid, "tofar")
+
+        def send():
+            s.sendto(bytes(1372), (Chain.SRV, PORT))
+            return self.mid.stat("fragmented")
+
+        lab.wait_for(send, "the hook that applies it")
+        self.assertEqual(len(sink.recv(2000)), 1372)
+        told = [f for f in wire.frames if f.frag_needed]
+        seen = len(wire.frames)
+        send()
+        lab.wait_for(lambda: len([f for f in wire.frames[seen:] if f.src == Chain.MID3]) == 2,
+                     "its fragments")
+        self.assertLessEqual(max(f.length for f in wire.frames[seen:]), MTU)
+        self.assertEqual([f for f in wire.frames if f.frag_needed], told)
+        self.assertEqual(self.mid.listing()[0]["state"], "forwarded")
 
     def test_not_for_its_own_connections(self):
         nft(self.mid, CT)
@@ -338,6 +375,56 @@ class Learning(Router):
         self.pass_a_message()
         self.assertEqual((self.mid.route_mtu(Chain.SRV), self.mid.listing()[0]["state"]),
                          (MTU, "forwarded"))
+
+
+class Observed(Router):
+    """Counted and shown as if, and nothing else."""
+
+    def setUp(self):
+        super().setUp()
+        self.trace = test_trace.Trace()
+        self.addCleanup(self.trace.close)
+        self.mid.set("forward", "clamp")
+
+    def assert_shown(self, observed):
+        """Of cli2's SYN, and of the answer: both are above what is pinned."""
+        port = self.connect(self.net.cli2)[0].getsockname()[1]
+        shown = {"event": "clamped_mss", "netns": str(os.stat(self.mid.file).st_ino),
+                 "previous_mss": "1460", "observed": observed}
+        self.assertEqual(self.trace.of("clamped_mss"), [
+            shown | {"in": "to2", "out": "tofar", "source": Chain.CLI2, "sport": str(port),
+                     "destination": Chain.SRV, "dport": str(PORT), "mss": "760"},
+            shown | {"in": "tofar", "out": "to2", "source": Chain.SRV, "sport": str(PORT),
+                     "destination": Chain.CLI2, "dport": str(port), "mss": "660"}])
+        self.assertEqual((self.mid.stat("clamped_mss"), self.mid.stat("forward_clamped")), (2, 2))
+
+    def pin(self):
+        self.mid.set("add", f"{Chain.SRV} 700")
+        self.mid.set("add", f"{Chain.CLI2} 800")
+
+    def test_clamping(self):
+        self.pin()
+        self.mid.set("mode", "observe")
+        near, far = self.capture(self.mid, "to2"), self.capture(self.mid, "tofar")
+        self.assert_shown("1")
+        for frames, src in ((near.frames, Chain.SRV), (far.frames, Chain.CLI2)):
+            syn = next(f for f in frames if f.src == src and f.flags & lab.SYN)
+            self.assertEqual(mss_options(syn), [1460])
+
+    def test_enforced(self):
+        self.pin()
+        self.assert_shown("0")
+
+    def test_learning(self):
+        nft(self.mid, CT)
+        self.mid.set("mode", "observe")
+        self.pass_a_message()
+        event = self.trace.wait("learned", {"state": "forwarded"})
+        self.assertEqual((event["destination"], event["mtu"], event["observed"]),
+                         (Chain.SRV, str(MTU), "1"))
+        self.assertGreater(self.mid.stat("forward_learned"), 0)
+        self.assertEqual((self.mid.listing(), self.mid.count()), ([], 0))
+        self.assertEqual(self.mid.stat("learned"), 0)
 
 
 class Floor(Router):
