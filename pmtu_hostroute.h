@@ -159,6 +159,7 @@ enum hostroute_forward {
 	X(FORWARD_NOT_SMALLER,	"forward_not_smaller",	EVENT)		\
 	X(FORWARD_OUTRANKED,	"forward_outranked",	EVENT)		\
 	X(FORWARD_FULL,		"forward_full",		EVENT)		\
+	X(FORWARD_RATE,		"forward_rate",		EVENT)		\
 	X(FORWARD_CLAMPED,	"forward_clamped",	EVENT)		\
 	X(FORWARD_NO_MSS,	"forward_no_mss",	EVENT)		\
 	X(FORWARD_MALFORMED,	"forward_malformed",	EVENT)		\

@@ -76,6 +76,8 @@ static enum hostroute_outcome counted_as(enum hostroute_outcome outcome)
 		return HOSTROUTE_FORWARD_OUTRANKED;
 	case HOSTROUTE_IGNORED_NOT_SMALLER:
 		return HOSTROUTE_FORWARD_NOT_SMALLER;
+	case HOSTROUTE_IGNORED_RATE:
+		return HOSTROUTE_FORWARD_RATE;
 	case HOSTROUTE_IGNORED_FULL:
 	case HOSTROUTE_IGNORED_MEMORY:
 	case HOSTROUTE_PASSED_MEMORY:
@@ -108,6 +110,10 @@ static enum hostroute_outcome learn(struct hostroute_net *hn, struct sk_buff *sk
 		.dry_run = msg->observe,
 	};
 
+	/* Without conntrack's word anybody can make many of these. */
+	if (!is_related(skb) && !hostroute_table_find(&hn->table, &claim.key) &&
+	    !hostroute_net_may_record(hn, claim.now))
+		return HOSTROUTE_IGNORED_RATE;
 	return hostroute_net_learn(hn, &claim);
 }
 

@@ -254,6 +254,21 @@ class Learning(Router):
         self.stack.callback(injector.close)
         injector.send(lab.frag_needed("10.66.6.6", Chain.CLI1, mtu, quote))
 
+    def test_untracked_ones_are_limited(self):
+        """As what nothing proves is; those that conntrack relates are not."""
+        self.mid.set("forward", "clamp-untracked")
+        self.mid.set("unproven_rate", 1)
+        for n in range(20):
+            self.forge(lab.datagram_quote(Chain.CLI1, f"10.66.0.{n}"))
+        lab.wait_for(lambda: self.mid.stat("forward_received") == 20, "all of them")
+        learned = self.mid.count()
+        self.assertLess(learned, 20)
+        self.assertEqual(self.mid.stat("forward_rate"), 20 - learned)
+        nft(self.mid, CT)
+        self.mid.set("forward", "clamp")
+        self.pass_a_message()
+        self.assertEqual(self.mid.route_mtu(Chain.SRV), MTU)
+
     def test_refusals(self):
         """One thing wrong at a time; the message is forwarded all the same."""
         nft(self.mid, CT)
