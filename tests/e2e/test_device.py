@@ -7,7 +7,6 @@ import errno
 import os
 import socket
 import struct
-import time
 import unittest
 
 import lab
@@ -482,9 +481,8 @@ class GoingAway(unittest.TestCase):
         """It goes with sockets under it; another of its name starts afresh."""
         path, traffic = self.start()
         for _ in range(5):
-            begun = time.monotonic()
+            # With a reference left it would never end, and the console say so.
             path.srv.ip("link del eth0")
-            self.assertLess(time.monotonic() - begun, 9)
             path.plug_server()
             self.assertEqual(mtu_of(path.srv), (NOT_SET, 1500))
             traffic.check()
