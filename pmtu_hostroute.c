@@ -19,7 +19,10 @@
  *   LOCAL_OUT  src/output.c puts packets, and sockets, to a known destination
  *              under its host route; src/route.c makes the dst_entry for that.
  *              src/datagram.c does it for what is not TCP.
- *   sysfs      the administrator pins host routes, and takes them out.
+ *   FORWARD    src/forward.c learns from messages that pass a router, and lowers
+ *              the MSS option of SYNs that do (src/mss.c).
+ *   sysfs      the administrator pins host routes, and takes them out; and says
+ *              what is to be used of a device (src/device.c).
  *   clock      the sweep takes out what has expired.
  *   memory     the shrinker gives routes back that can be learned again.
  *
@@ -46,7 +49,7 @@
  *   table: hash, ids                  table->lock              RCU
  *   table: count, pool[].count,       table->lock              READ_ONCE()
  *     smallest_mtu, smallest_any,
- *     in_vrfs
+ *     in_vrfs, forwarded
  *   table: limits.max_routes,         admin and table->lock    READ_ONCE()
  *     limits.max_unproven
  *   table: unproven_follows           admin (mutex)            admin
@@ -60,9 +63,14 @@
  *                                     under all_lock
  *   clone: its dst->ops               before it is published;  nothing
  *                                     all_lock when disowned
- *   clone: RTAX_MTU, obsolete         table->lock, all_lock    nothing (one word)
- *   clone: own                        once when made           nothing
+ *   clone: RTAX_MTU, obsolete         all_lock                 nothing (one word)
+ *   clone: own, of_device             once when made           nothing
  *   clone: rt_pmtu, expires           all_lock                 nothing (one word)
+ *   route of a device: mtu, dead,     table->lock of the       RCU, READ_ONCE()
+ *     clones, clone_count             device's namespace
+ *   device entry: node, list, hn,     entries_lock (mutex)     RCU; entries_lock
+ *     mtu, paths (device.c)
+ *   hostroute_net: device_mtu         entries_lock (mutex)     READ_ONCE()
  *   hostroute_net: budget, budget_at  budget_lock              budget_lock
  *   hostroute_net: clamps, count,     clamp_lock               clamp_lock
  *     list
@@ -71,6 +79,7 @@
  *   waiting claim: its fields         its socket's spinlock    its socket's
  *                                     and waiting_lock         spinlock
  *   hostroute_net: output_on, dying   output_lock (mutex)      READ_ONCE()
+ *   hostroute_net: forward            forward_lock (mutex)     READ_ONCE()
  *   hostroute_net: mode, unproven,    nothing (one word)       READ_ONCE()
  *     unproven_rate, defer, sweep_at
  *   list of namespaces                all_nets_lock            RCU
@@ -80,10 +89,12 @@
  *   sk->sk_dst_cache of UDP, raw      nothing (cmpxchg)        RCU
  *
  * Order: admin -> table->lock; socket -> table->lock -> all_lock; socket ->
- * clamp_lock; socket -> waiting_lock. All spinlocks are taken with BH off. Nothing allocates with a
- * sleep under any of them but admin, so that the shrinker may run anywhere; it
- * takes table->lock alone. Tracepoints fire under the spinlocks of the table and
- * of sockets; they read what these guard, and take none.
+ * clamp_lock; socket -> waiting_lock; RTNL -> entries_lock -> table->lock. RTNL ->
+ * a device's open files -> entries_lock: no file takes RTNL, and nobody removes
+ * files under entries_lock. All spinlocks are taken with BH off. Nothing allocates
+ * with a sleep under any of them but admin and entries_lock, so that the shrinker
+ * may run anywhere; it takes table->lock alone. Tracepoints fire under the spinlocks
+ * of the table and of sockets; they read what these guard, and take none.
  *
  * Lifetime
  *
@@ -97,9 +108,12 @@
  *   waiting claim: holds its socket, until an ACK, a timeout or its end, at most
  *     for four minutes; dropped when its namespace goes (with the module: a
  *     user's socket keeps its namespace).
- *   device going: clones of it are moved to the blackhole device. A tunnel's
- *     is off the list when it goes down, a grace period before it is freed.
+ *   device going: clones of it are moved to the blackhole device; its entry is
+ *     freed by RCU, after its files. A tunnel's is off the list when it goes
+ *     down, a grace period before it is freed. To another namespace: its own routes are
+ *     dead, and it gets new ones there.
  *   VRF going: its routes go with it.
+ *   module going: devices' files and routes before all else.
  *   namespace, module going: the files and the shrinker first, then the hooks,
  *     then waiting claims, then waiting clamps, then the clones that sockets still hold, which
  *     become plain obsolete routes, then routes.
@@ -296,7 +310,7 @@ static void sweep_in_time(struct hostroute_net *hn, u64 now, u32 life)
  * @hn:		the namespace
  * @dst:	the route that the kernel chose
  * @daddr:	for this destination
- * @unproven_too: also an unproven one
+ * @unproven_too: also one of that rank
  *
  * Context: RCU. Return: NULL if there is none, it has expired, or @dst is of a
  * kind that is left alone.
@@ -314,7 +328,9 @@ struct hostroute *hostroute_net_find(struct hostroute_net *hn,
 	route = hostroute_table_find(&hn->table, &key);
 	if (!route || hostroute_table_expired(&hn->table, route, hostroute_now()))
 		return NULL;
-	if (!unproven_too && READ_ONCE(route->class) == HOSTROUTE_CLASS_UNPROVEN)
+	/* What is forwarded as well: it is not known of this host's connections. */
+	if (!unproven_too &&
+	    hostroute_rank(READ_ONCE(route->class)) == HOSTROUTE_RANK_UNPROVEN)
 		return NULL;
 	return route;
 }
@@ -329,7 +345,7 @@ struct hostroute *hostroute_net_find(struct hostroute_net *hn,
 enum hostroute_outcome hostroute_net_learn(struct hostroute_net *hn,
 					   const struct hostroute_claim *claim)
 {
-	bool unproven = claim->class == HOSTROUTE_CLASS_UNPROVEN;
+	bool unproven = hostroute_rank(claim->class) == HOSTROUTE_RANK_UNPROVEN;
 	const struct hostroute_limits *limits = &hn->table.limits;
 	enum hostroute_outcome outcome;
 
@@ -552,6 +568,7 @@ static int __net_init net_init(struct net *net)
 	INIT_DELAYED_WORK(&hn->sweep, sweep);
 	hostroute_output_init(hn);
 	hn->defer = READ_ONCE(hostroute_default_defer);
+	hostroute_forward_init(hn);
 	hostroute_socket_net_init(hn);
 	hostroute_defer_net_init(hn);
 
@@ -573,6 +590,9 @@ static int __net_init net_init(struct net *net)
 	err = nf_register_net_hook(net, &hn->input_ops);
 	if (err)
 		goto err_proc;
+	err = hostroute_forward_set(hn, READ_ONCE(hostroute_default_forward));
+	if (err)
+		goto err_hook;
 	err = hostroute_sysfs_net_init(hn);
 	if (err)
 		goto err_hook;
@@ -582,6 +602,7 @@ static int __net_init net_init(struct net *net)
 	return 0;
 
 err_hook:
+	hostroute_forward_exit(hn);
 	nf_unregister_net_hook(net, &hn->input_ops);
 	hostroute_output_exit(hn);
 	synchronize_rcu();
@@ -610,6 +631,7 @@ static void __net_exit net_pre_exit(struct net *net)
 
 	hostroute_sysfs_net_exit(hn);
 	hide_from_shrinker(hn);
+	hostroute_forward_exit(hn);
 	nf_unregister_net_hook(net, &hn->input_ops);
 	hostroute_output_exit(hn);
 }
@@ -721,9 +743,14 @@ static int __init hostroute_init(void)
 					     shrink_scan);
 	if (!shrinker)
 		goto err_net;
+	err = hostroute_device_init();
+	if (err)
+		goto err_shrinker;
 	follow_vrfs(true);
 	return 0;
 
+err_shrinker:
+	hostroute_compat_shrinker_free(shrinker);
 err_net:
 	unregister_pernet_subsys(&net_ops);
 err_sysfs:
@@ -741,6 +768,7 @@ err_wq:
 static void __exit hostroute_exit(void)
 {
 	follow_vrfs(false);
+	hostroute_device_exit();
 	hostroute_compat_shrinker_free(shrinker);
 	unregister_pernet_subsys(&net_ops);
 	hostroute_sysfs_exit();

@@ -70,6 +70,12 @@ enum hostroute_defer {
 	HOSTROUTE_DEFER_OFF,
 };
 
+enum hostroute_forward {
+	HOSTROUTE_FORWARD_OFF,
+	HOSTROUTE_FORWARD_CLAMP,
+	HOSTROUTE_FORWARD_CLAMP_UNTRACKED,
+};
+
 /* ---- stats: every outcome, its counter and its verdict -------------------- */
 
 /*
@@ -140,7 +146,25 @@ enum hostroute_defer {
 	X(TOO_BIG,		"too_big",		EVENT)		\
 	X(DEFERRED_APPLIED,	"deferred_applied",	EVENT)		\
 	X(DEFERRED_CLEARED,	"deferred_cleared",	EVENT)		\
-	X(DEFERRED_DROPPED,	"deferred_dropped",	EVENT)
+	X(DEFERRED_DROPPED,	"deferred_dropped",	EVENT)		\
+	X(CLAMPED_MSS,		"clamped_mss",		EVENT)		\
+	X(FORWARD_RECEIVED,	"forward_received",	EVENT)		\
+	X(FORWARD_LEARNED,	"forward_learned",	EVENT)		\
+	X(FORWARD_LOWERED,	"forward_lowered",	EVENT)		\
+	X(FORWARD_REFRESHED,	"forward_refreshed",	EVENT)		\
+	X(FORWARD_REFUSED,	"forward_refused",	EVENT)		\
+	X(FORWARD_PROTOCOL,	"forward_protocol",	EVENT)		\
+	X(FORWARD_UNTRACKED,	"forward_untracked",	EVENT)		\
+	X(FORWARD_ROUTE,	"forward_route",	EVENT)		\
+	X(FORWARD_NOT_SMALLER,	"forward_not_smaller",	EVENT)		\
+	X(FORWARD_OUTRANKED,	"forward_outranked",	EVENT)		\
+	X(FORWARD_FULL,		"forward_full",		EVENT)		\
+	X(FORWARD_RATE,		"forward_rate",		EVENT)		\
+	X(FORWARD_CLAMPED,	"forward_clamped",	EVENT)		\
+	X(FORWARD_NO_MSS,	"forward_no_mss",	EVENT)		\
+	X(FORWARD_MALFORMED,	"forward_malformed",	EVENT)		\
+	X(FORWARD_SIGNED,	"forward_signed",	EVENT)		\
+	X(FORWARD_MEMORY,	"forward_memory",	EVENT)
 
 /**
  * enum hostroute_outcome - what became of a message, or happened to a route
@@ -233,14 +257,21 @@ enum hostroute_outcome hostroute_facts_check(struct net *net,
 					     const struct hostroute_msg *msg,
 					     struct hostroute_path *path);
 
+enum hostroute_outcome hostroute_facts_check_forwarded(struct net *net,
+						       const struct sk_buff *skb,
+						       const struct hostroute_msg *msg,
+						       struct hostroute_path *path);
+
 /* ---- table: the host routes ----------------------------------------------- */
 
 /* Who vouches for a host route. */
 enum hostroute_class {
 	HOSTROUTE_CLASS_UNPROVEN,	/* a third party: nothing proves it */
+	HOSTROUTE_CLASS_FORWARDED,	/* conntrack: others' connection is quoted */
 	HOSTROUTE_CLASS_PROVEN,		/* a live TCP connection's own data quoted */
 	HOSTROUTE_CLASS_LOCAL,		/* this host itself: a tunnel, xfrm */
 	HOSTROUTE_CLASS_PINNED,		/* the administrator */
+	HOSTROUTE_CLASS_DEVICE,		/* he, for all of a device: in no table */
 };
 
 /* Room for a name, and its NUL. */
@@ -252,17 +283,23 @@ static inline const char *hostroute_class_name(enum hostroute_class class)
 	switch (class) {
 	case HOSTROUTE_CLASS_UNPROVEN:
 		return "unproven";
+	case HOSTROUTE_CLASS_FORWARDED:
+		return "forwarded";
 	case HOSTROUTE_CLASS_PROVEN:
 		return "learned";
 	case HOSTROUTE_CLASS_LOCAL:
 		return "local";
 	case HOSTROUTE_CLASS_PINNED:
 		return "pinned";
+	case HOSTROUTE_CLASS_DEVICE:
+		return "device";
 	}
 	return "-";
 }
 
-/* Which class gives way to which; proven and local routes are equals. */
+/* Which class gives way to which; proven and local routes are equals. In the
+ * unproven rank, what is only claimed gives way to what is forwarded.
+ */
 enum hostroute_rank {
 	HOSTROUTE_RANK_UNPROVEN,
 	HOSTROUTE_RANK_LEARNED,
@@ -274,6 +311,7 @@ static inline enum hostroute_rank hostroute_rank(enum hostroute_class class)
 {
 	switch (class) {
 	case HOSTROUTE_CLASS_UNPROVEN:
+	case HOSTROUTE_CLASS_FORWARDED:
 		return HOSTROUTE_RANK_UNPROVEN;
 	case HOSTROUTE_CLASS_PINNED:
 		return HOSTROUTE_RANK_PINNED;
@@ -384,6 +422,7 @@ struct hostroute_table {
 	u32				smallest_mtu;	/* of those that apply to TCP */
 	u32				smallest_any;	/* of all */
 	u32				in_vrfs;	/* routes with an l3mdev */
+	u32				forwarded;	/* of the unproven */
 	u64				serial;
 	u64				now;		/* latest that was heard of */
 	struct list_head		lru;		/* learned routes */
@@ -445,6 +484,11 @@ void hostroute_table_flush(struct hostroute_table *table, bool pinned_too);
 void hostroute_table_forget_vrf(struct hostroute_table *table, int l3mdev);
 unsigned long hostroute_table_shrink(struct hostroute_table *table,
 				     unsigned long n);
+struct hostroute *hostroute_table_loose(u32 mtu);
+void hostroute_table_set_loose(struct hostroute_table *table,
+			       struct hostroute *route, u32 mtu);
+void hostroute_table_end_loose(struct hostroute_table *table,
+			       struct hostroute *route);
 
 /* Read functions: under RCU */
 struct hostroute *hostroute_table_find(struct hostroute_table *table,
@@ -468,6 +512,11 @@ static inline u32 hostroute_table_count_rank(const struct hostroute_table *table
 	return READ_ONCE(table->pool[rank].count);
 }
 
+static inline u32 hostroute_table_count_forwarded(const struct hostroute_table *table)
+{
+	return READ_ONCE(table->forwarded);
+}
+
 /* Host routes that TCP is put under. */
 static inline bool hostroute_table_applies(const struct hostroute_table *table)
 {
@@ -485,6 +534,11 @@ static inline void hostroute_mark_used(struct hostroute *route)
 static inline void hostroute_hold(struct hostroute *route)
 {
 	refcount_inc(&route->ref);
+}
+
+static inline bool hostroute_is_device(const struct hostroute *route)
+{
+	return READ_ONCE(route->class) == HOSTROUTE_CLASS_DEVICE;
 }
 
 void hostroute_put(struct hostroute *route);
@@ -515,6 +569,7 @@ void hostroute_route_drop_own(const struct net *net);
 unsigned int hostroute_route_sockets(const struct hostroute *route);
 void hostroute_route_device_gone(const struct net_device *dev);
 void hostroute_route_device_mtu(const struct net_device *dev);
+void hostroute_route_device_sync(const struct net_device *dev);
 void hostroute_route_retire(const struct net *net);
 void hostroute_route_disown(const struct net *net);
 
@@ -563,6 +618,12 @@ void hostroute_trace_route(const struct hostroute_table *table,
 void hostroute_trace_socket(const struct hostroute_net *hn, const struct sock *sk,
 			    enum hostroute_outcome what, u32 mtu);
 
+struct hostroute_mss_change;
+
+void hostroute_trace_mss(const struct hostroute_net *hn,
+			 const struct nf_hook_state *state, const struct sk_buff *skb,
+			 const struct hostroute_mss_change *change, bool observed);
+
 /* ---- proof: who can prove a message? -------------------------------------- */
 
 enum hostroute_outcome hostroute_proof_act(struct hostroute_net *hn,
@@ -579,10 +640,67 @@ void hostroute_output_init(struct hostroute_net *hn);
 void hostroute_output_exit(struct hostroute_net *hn);
 void hostroute_output_update(struct hostroute_net *hn);
 
+/* ---- device: an MTU for each device ---------------------------------------- */
+
+int hostroute_device_init(void);
+void hostroute_device_exit(void);
+u32 hostroute_device_mtu(const struct net_device *dev);
+struct hostroute *hostroute_device_route(struct hostroute_net *hn,
+					 const struct dst_entry *dst);
+void hostroute_device_drop_all(struct hostroute_net *hn);
+
+/* ---- mss: the MSS option of a SYN ------------------------------------------ */
+
+/* A TCP header has room for so many bytes of options, and them for as many MSS. */
+#define HOSTROUTE_MSS_LIST_MAX	40
+#define HOSTROUTE_MSS_MAX	(HOSTROUTE_MSS_LIST_MAX / 4)
+
+/**
+ * struct hostroute_mss_options - the MSS options in a list of TCP options
+ * @at:		where their values are in the list, bytes
+ * @count:	how many
+ * @malformed:	the list makes no sense after them
+ * @is_signed:	by an option that covers the options (TCP-AO)
+ */
+struct hostroute_mss_options {
+	u8 at[HOSTROUTE_MSS_MAX];
+	u8 count;
+	bool malformed;
+	bool is_signed;
+};
+
+/**
+ * struct hostroute_mss_change - what was lowered in a SYN
+ * @sport:	source port
+ * @dport:	destination port
+ * @mss:	what it asks for now
+ * @previous_mss: what its receiver would have obeyed: the last option
+ */
+struct hostroute_mss_change {
+	__be16 sport;
+	__be16 dport;
+	u16 mss;
+	u16 previous_mss;
+};
+
+void hostroute_mss_parse(const u8 *list, unsigned int len,
+			 struct hostroute_mss_options *found);
+int hostroute_mss_lower(struct sk_buff *skb, u32 mtu, bool dry_run,
+			struct hostroute_mss_change *change);
+int hostroute_mss_clamp(struct hostroute_net *hn, const struct nf_hook_state *state,
+			struct sk_buff *skb, u32 mtu, bool dry_run);
+
+/* ---- forward: on a router -------------------------------------------------- */
+
+void hostroute_forward_init(struct hostroute_net *hn);
+void hostroute_forward_exit(struct hostroute_net *hn);
+int hostroute_forward_set(struct hostroute_net *hn, u32 value);
+
 /* ---- sysfs and the listing ------------------------------------------------- */
 
 int hostroute_sysfs_init(void);
 void hostroute_sysfs_exit(void);
+int hostroute_sysfs_number(const char *buf, size_t len, u32 min, u32 max, u32 *value);
 int hostroute_sysfs_net_init(struct hostroute_net *hn);
 void hostroute_sysfs_net_exit(struct hostroute_net *hn);
 int hostroute_proc_net_init(struct hostroute_net *hn);
@@ -613,6 +731,10 @@ struct hostroute_net {
 	struct mutex			output_lock;	/* output_on, output_dying */
 	struct nf_hook_ops		input_ops;
 	struct nf_hook_ops		output_ops;
+	struct nf_hook_ops		forward_ops;
+	struct mutex			forward_lock;	/* one that sets forward */
+	u32				forward;	/* enum hostroute_forward */
+	u32				device_mtu;	/* smallest set on one */
 	bool				output_on;
 	bool				output_dying;
 	struct device			*dev;
@@ -637,6 +759,7 @@ extern u32 hostroute_default_mode;
 extern u32 hostroute_default_unproven;
 extern u32 hostroute_default_unproven_rate;
 extern u32 hostroute_default_defer;
+extern u32 hostroute_default_forward;
 extern struct workqueue_struct *hostroute_wq;
 
 struct hostroute_net *hostroute_net(const struct net *net);

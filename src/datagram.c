@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * LOCAL_OUT for datagrams: UDP, Echo and raw sockets under host routes,
- * unproven ones included.
+ * unproven ones included, and under the MTU of the device they leave by.
  *
  * By now a datagram has been made for its route's MTU. If the host route's is
  * smaller, what the stock path would have done is done now, according to the
  * socket's IP_MTU_DISCOVER: WANT and DONT let it be fragmented, so it goes out
  * without DF by way of the clone; DO refuses it with EMSGSIZE. PROBE, INTERFACE
- * and OMIT look at the device only, and so do we.
+ * and OMIT look at the device only, and so do we: what the administrator has set
+ * for it holds for them as the link's MTU does. PROBE and INTERFACE refuse what is
+ * larger, and OMIT fragments it.
  *
  * An unproven route never goes below its floor, and the path may. So under one
  * that is at its floor DF is not set in any datagram that may be fragmented,
@@ -110,6 +112,42 @@ static unsigned int refuse(struct hostroute_net *hn, struct sock *sk,
 	return NF_DROP_ERR(-EMSGSIZE);
 }
 
+/* Of ours, or of a kind that may be put under one of ours. */
+static bool is_limited(const struct dst_entry *dst)
+{
+	return hostroute_route_of(dst) || hostroute_route_is_own(dst) ||
+	       hostroute_route_clonable(dst);
+}
+
+/* What the administrator has set for the device that @dst leaves by, if that is
+ * less than the link's MTU; U32_MAX.
+ */
+static u32 device_mtu(const struct hostroute_net *hn, const struct dst_entry *dst)
+{
+	u32 mtu;
+
+	if (READ_ONCE(hn->device_mtu) == U32_MAX || !is_limited(dst))
+		return U32_MAX;
+	mtu = hostroute_device_mtu(dst->dev);
+	return mtu < READ_ONCE(dst->dev->mtu) ? mtu : U32_MAX;
+}
+
+/* With a reference: the destination's clone, else the device's; NULL: nothing to
+ * gain.
+ */
+static struct dst_entry *clone_for(struct hostroute_net *hn, struct hostroute *route,
+				   struct dst_entry *dst)
+{
+	struct dst_entry *clone = NULL;
+
+	if (route)
+		clone = hostroute_route_get(&hn->table, route, dst);
+	if (clone)
+		return clone;
+	route = hostroute_device_route(hn, dst);
+	return route ? hostroute_route_get(&hn->table, route, dst) : NULL;
+}
+
 /*
  * The clone that the packet should leave by, with a reference, or NULL if it
  * has a route of ours. What was sent to its peer on its own route, a connected
@@ -117,18 +155,19 @@ static unsigned int refuse(struct hostroute_net *hn, struct sock *sk,
  * refused while it is being made.
  */
 static struct dst_entry *adopt(struct hostroute_net *hn, struct hostroute *route,
-			       struct sock *sk, const struct sk_buff *skb)
+			       u32 mtu, struct sock *sk, const struct sk_buff *skb)
 {
 	struct dst_entry *dst = skb_dst(skb);
+	struct hostroute *now = hostroute_route_of(dst);
 	struct dst_entry *clone;
 
-	if (hostroute_route_of(dst))
+	if (now && !hostroute_is_device(now))
 		return NULL;
 	if (hostroute_route_is_own(dst)) {
-		hostroute_route_lower_own(dst, READ_ONCE(route->mtu));
+		hostroute_route_lower_own(dst, mtu);
 		return NULL;
 	}
-	clone = hostroute_route_get(&hn->table, route, dst);
+	clone = clone_for(hn, route, dst);
 	if (clone && sk->sk_type == SOCK_DGRAM) {
 		dst_hold(clone);
 		hostroute_route_swap(sk, ip_hdr(skb)->daddr, dst, clone);
@@ -139,25 +178,29 @@ static struct dst_entry *adopt(struct hostroute_net *hn, struct hostroute *route
 /* The path may carry less than an unproven route may say. */
 static bool at_floor(const struct hostroute_net *hn, const struct hostroute *route)
 {
-	return READ_ONCE(route->class) == HOSTROUTE_CLASS_UNPROVEN &&
+	return hostroute_rank(READ_ONCE(route->class)) == HOSTROUTE_RANK_UNPROVEN &&
 	       READ_ONCE(route->mtu) <= READ_ONCE(hn->table.limits.min_mtu_unproven);
 }
 
-static unsigned int under(struct hostroute_net *hn, struct hostroute *route,
+/* @route: of the destination, may be NULL; @mtu: the smaller of its and the
+ * device's.
+ */
+static unsigned int under(struct hostroute_net *hn, struct hostroute *route, u32 mtu,
 			  struct sock *sk, struct sk_buff *skb)
 {
 	u8 pmtudisc = READ_ONCE(inet_sk(sk)->pmtudisc);
 	bool as_it_is = hostroute_compat_hdrincl(sk);
-	u32 mtu = READ_ONCE(route->mtu);
 	struct dst_entry *clone;
 
-	hostroute_mark_used(route);
+	if (route)
+		hostroute_mark_used(route);
 	if (wire_len(skb) <= mtu) {
-		if (pmtudisc < IP_PMTUDISC_DO && !as_it_is && at_floor(hn, route))
+		if (pmtudisc < IP_PMTUDISC_DO && !as_it_is && route &&
+		    at_floor(hn, route))
 			clear_df(hn, skb);
 		return NF_ACCEPT;
 	}
-	clone = adopt(hn, route, sk, skb);
+	clone = adopt(hn, route, mtu, sk, skb);
 	/* IP would refuse it as well, and tell this host so by way of lo. */
 	if (as_it_is ? !!(ip_hdr(skb)->frag_off & htons(IP_DF)) :
 		       pmtudisc == IP_PMTUDISC_DO || skb_is_gso(skb)) {
@@ -170,6 +213,21 @@ static unsigned int under(struct hostroute_net *hn, struct hostroute *route,
 		skb_dst_drop(skb);
 		skb_dst_set(skb, clone);
 	}
+	return NF_ACCEPT;
+}
+
+/* The socket looks at no path's MTU, and IP at no clone's: PROBE, INTERFACE, OMIT. */
+static unsigned int under_device(struct hostroute_net *hn, u32 mtu, struct sock *sk,
+				 struct sk_buff *skb)
+{
+	if (wire_len(skb) <= mtu)
+		return NF_ACCEPT;
+	if (READ_ONCE(inet_sk(sk)->pmtudisc) != IP_PMTUDISC_OMIT || skb_is_gso(skb) ||
+	    ip_hdr(skb)->frag_off & htons(IP_DF))
+		return refuse(hn, sk, skb, mtu);
+	/* As if it had been put together from fragments of that size. */
+	IPCB(skb)->frag_max_size = mtu;
+	hostroute_stats_inc(hn->stats, HOSTROUTE_FRAGMENTED);
 	return NF_ACCEPT;
 }
 
@@ -187,19 +245,28 @@ unsigned int hostroute_datagram_output(struct hostroute_net *hn, struct sock *sk
 				       const struct net_device *out,
 				       struct sk_buff *skb)
 {
+	u32 smallest = min(READ_ONCE(hn->table.smallest_any),
+			   READ_ONCE(hn->device_mtu));
 	struct hostroute *route;
+	u32 mtu;
 
-	if (wire_len(skb) <= READ_ONCE(hn->table.smallest_any))
+	if (wire_len(skb) <= smallest)
 		return NF_ACCEPT;
 	sk = sending_socket(sk, skb);
-	if (!sk || !ip_sk_use_pmtu(sk))
+	if (!sk)
 		return NF_ACCEPT;
 	/* For a VRF's device it comes here once more, for the one below: only
 	 * then the sender is told of a refusal.
 	 */
 	if (netif_is_l3_master(out))
 		return NF_ACCEPT;
-	route = hostroute_route_of(skb_dst(skb)) ?:
-		hostroute_net_find(hn, skb_dst(skb), ip_hdr(skb)->daddr, true);
-	return route ? under(hn, route, sk, skb) : NF_ACCEPT;
+	mtu = device_mtu(hn, skb_dst(skb));
+	if (!ip_sk_use_pmtu(sk))
+		return under_device(hn, mtu, sk, skb);
+	route = hostroute_route_of(skb_dst(skb));
+	if (!route || hostroute_is_device(route))
+		route = hostroute_net_find(hn, skb_dst(skb), ip_hdr(skb)->daddr, true);
+	if (route)
+		mtu = min(mtu, READ_ONCE(route->mtu));
+	return under(hn, route, mtu, sk, skb);
 }

@@ -140,7 +140,8 @@ static bool is_news(struct hostroute_net *hn, const struct hostroute_claim *clai
 	if (mtu >= claim->estimate)
 		return false;
 	route = hostroute_table_find(&hn->table, &claim->key);
-	return !route || READ_ONCE(route->class) == HOSTROUTE_CLASS_UNPROVEN ||
+	return !route ||
+	       hostroute_rank(READ_ONCE(route->class)) == HOSTROUTE_RANK_UNPROVEN ||
 	       hostroute_table_expired(&hn->table, route, claim->now) ||
 	       mtu < READ_ONCE(route->mtu);
 }

@@ -11,6 +11,11 @@
  * message holds the right one. So of TCP only what holds for every socket is
  * asked. Of what is neither TCP, UDP nor an Echo the stock path knows more, if it
  * has a handler of that protocol's errors; else it is a raw socket's datagram.
+ *
+ * Of a message that only passes this host, on its way to another, the quoted
+ * packet was forwarded here: its source is not one of this host's addresses, and
+ * of TCP there is no connection here that knows the route. What its destination
+ * and the router are is asked all the same.
  */
 #include "../pmtu_hostroute.h"
 #include "compat.h"
@@ -25,7 +30,7 @@ static struct rtable *look_up(struct net *net, const struct sk_buff *skb,
 			      const struct hostroute_msg *msg, int l3mdev)
 {
 	/* The ports would tell more about policy routing than a third party may
-	 * be shown. The source is known to be this host's.
+	 * be shown. The source is known to be this host's, or to be behind it.
 	 */
 	struct flowi4 fl4 = {
 		.daddr = msg->daddr,
@@ -168,6 +173,33 @@ enum hostroute_outcome hostroute_facts_check(struct net *net,
 		return HOSTROUTE_IGNORED_QUOTE;
 	if (msg->protocol != IPPROTO_UDP && msg->protocol != IPPROTO_ICMP &&
 	    stock_knows(net, msg))
+		return HOSTROUTE_PASSED_PROTOCOL;
+	return check_route(net, skb, msg, path);
+}
+
+/**
+ * hostroute_facts_check_forwarded - the same for a message that passes this host
+ * @net:  the namespace
+ * @skb:  the message, at FORWARD
+ * @msg:  the message, parsed
+ * @path: filled when the return value is HOSTROUTE_CONTINUE
+ *
+ * Context and return value as hostroute_facts_check()'s.
+ */
+enum hostroute_outcome hostroute_facts_check_forwarded(struct net *net,
+						       const struct sk_buff *skb,
+						       const struct hostroute_msg *msg,
+						       struct hostroute_path *path)
+{
+	const struct net_device *dev = skb->dev;
+
+	*path = (struct hostroute_path) {
+		.l3mdev = l3mdev_master_ifindex_rcu(dev),
+	};
+	if (inet_addr_type_dev_table(net, dev, msg->router) == RTN_LOCAL)
+		return HOSTROUTE_IGNORED_ROUTER;
+	if (msg->protocol != IPPROTO_TCP && msg->protocol != IPPROTO_UDP &&
+	    msg->protocol != IPPROTO_ICMP)
 		return HOSTROUTE_PASSED_PROTOCOL;
 	return check_route(net, skb, msg, path);
 }

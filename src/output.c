@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * LOCAL_OUT: a TCP packet to a destination in the table goes under its host
- * route, and its socket with it; a packet already too big is cut to fit. What
- * is not TCP is for src/datagram.c.
+ * route, and its socket with it; a packet already too big is cut to fit. One to
+ * another destination goes under its device's, if the administrator has set an
+ * MTU for the device. What is not TCP is for src/datagram.c.
  *
  * The hook runs before everything else at LOCAL_OUT: the table is keyed by the
  * destination as the socket knows it, which is also how a quote looks after
  * NAT at LOCAL_IN. It costs every packet something just by being there, so it
- * is registered only while there is a route to apply.
+ * is registered only while there is a route to apply, or a device's MTU.
  */
 #include "../pmtu_hostroute.h"
 
@@ -122,6 +123,42 @@ static bool enter(struct hostroute_net *hn, struct hostroute *route,
 	return true;
 }
 
+/* A route that applies to @skb and @sk, from now on: to the destination, or else
+ * of the device.
+ */
+static void find_and_enter(struct hostroute_net *hn, struct sock *sk,
+			   struct sk_buff *skb)
+{
+	struct hostroute *route;
+
+	route = hostroute_net_find(hn, skb_dst(skb), ip_hdr(skb)->daddr,
+				   false);
+	if (route) {
+		hostroute_mark_used(route);
+		if (enter(hn, route, sk, skb))
+			return;
+	}
+	if (hostroute_route_of(skb_dst(skb)))
+		return;
+	route = hostroute_device_route(hn, skb_dst(skb));
+	if (route)
+		enter(hn, route, sk, skb);
+}
+
+/* What a SYN offers is the interface's, as the administrator has it. */
+static void offer_less(struct hostroute_net *hn, const struct nf_hook_state *state,
+		       struct sk_buff *skb)
+{
+	u32 mtu = hostroute_device_mtu(skb_dst(skb)->dev);
+	const struct sock *sk = state->sk;
+
+	/* None: an answer that is made without a socket (SYN cookies). */
+	if (sk && sk_fullsock(sk) && !sk_is_tcp(sk))
+		return;
+	if (mtu != U32_MAX)
+		hostroute_mss_clamp(hn, state, skb, mtu, false);
+}
+
 static unsigned int output_hook(void *priv, struct sk_buff *skb,
 				const struct nf_hook_state *state)
 {
@@ -130,34 +167,37 @@ static unsigned int output_hook(void *priv, struct sk_buff *skb,
 	unsigned int headers, len;
 	struct hostroute *route;
 	const struct tcphdr *th;
+	u32 smallest;
 
 	if (!skb_dst(skb))
 		return NF_ACCEPT;
 	if (ip_hdr(skb)->protocol != IPPROTO_TCP)
 		return hostroute_datagram_output(hn, state->sk, state->out, skb);
+	if (!is_plain_tcp(skb))
+		return NF_ACCEPT;
+	if (tcp_header(skb)->syn && READ_ONCE(hn->device_mtu) != U32_MAX)
+		offer_less(hn, state, skb);
 	sk = sending_socket(state->sk);
-	if (!sk || !is_plain_tcp(skb))
+	if (!sk)
 		return NF_ACCEPT;
 	th = tcp_header(skb);
 	headers = ip_hdrlen(skb) + th->doff * 4;
 	len = wire_len(skb, headers);
 
 	route = hostroute_route_of(skb_dst(skb));
-	if (route) {
+	if (route && !hostroute_is_device(route)) {
 		hostroute_mark_used(route);
-		if (likely(len <= dst_mtu(skb_dst(skb))))
-			return NF_ACCEPT;
 	} else {
-		if (len <= READ_ONCE(hn->table.smallest_mtu) && !th->syn)
-			return NF_ACCEPT;
-		route = hostroute_net_find(hn, skb_dst(skb), ip_hdr(skb)->daddr,
-					   false);
+		smallest = READ_ONCE(hn->table.smallest_mtu);
 		if (!route)
-			return NF_ACCEPT;
-		hostroute_mark_used(route);
-		if (!enter(hn, route, sk, skb) || len <= dst_mtu(skb_dst(skb)))
+			smallest = min(smallest, READ_ONCE(hn->device_mtu));
+		if (len > smallest || th->syn)
+			find_and_enter(hn, sk, skb);
+		if (!hostroute_route_of(skb_dst(skb)))
 			return NF_ACCEPT;
 	}
+	if (likely(len <= dst_mtu(skb_dst(skb))))
+		return NF_ACCEPT;
 	if (is_big_syn(skb, th, headers)) {
 		hostroute_stats_inc(hn->stats, HOSTROUTE_SYN_BARED);
 		return NF_DROP;
@@ -181,7 +221,9 @@ static void fill_ops(struct hostroute_net *hn, struct nf_hook_ops *ops)
 
 static bool wanted(const struct hostroute_net *hn)
 {
-	return !hn->output_dying && hostroute_table_count(&hn->table) &&
+	return !hn->output_dying &&
+	       (hostroute_table_count(&hn->table) ||
+		READ_ONCE(hn->device_mtu) != U32_MAX) &&
 	       READ_ONCE(hn->mode) == HOSTROUTE_MODE_ENFORCE;
 }
 
@@ -220,6 +262,7 @@ void hostroute_output_update(struct hostroute_net *hn)
 void hostroute_output_init(struct hostroute_net *hn)
 {
 	mutex_init(&hn->output_lock);
+	hn->device_mtu = U32_MAX;
 	INIT_WORK(&hn->output_work, output_work);
 	fill_ops(hn, &hn->output_ops);
 }

@@ -44,7 +44,8 @@
 #include <net/l3mdev.h>
 #include <net/lwtunnel.h>
 
-/* Paths to one destination: ECMP next hops, uplinks, policy tables. One more
+/* Paths to one destination: ECMP next hops, uplinks, policy tables; of a device's
+ * own, neighbours that its packets go to (there are several, see device.c). One more
  * pushes out the oldest, whose sockets then look their route up again; with
  * traffic on all of them at every packet. So this is beyond what fabrics have.
  */
@@ -60,6 +61,7 @@
  * @in_all:	all clones; all_lock
  * @origin:	metrics of the original, only compared
  * @base_mtu:	RTAX_MTU of the original, bytes, 0: the device's
+ * @of_device:	for a whole device; a host route may go before it
  * @own:	a socket's own
  * @rcu:	defers the set's reference
  */
@@ -72,6 +74,7 @@ struct hostroute_clone {
 	struct list_head		in_all;
 	const u32			*origin;
 	u32				base_mtu;
+	bool				of_device;
 	bool				own;
 	struct rcu_head			rcu;
 };
@@ -93,6 +96,17 @@ static bool is_clone(const struct dst_entry *dst)
 static struct hostroute_clone *clone_of(const struct dst_entry *dst)
 {
 	return (struct hostroute_clone *)DST_METRICS_PTR(dst);
+}
+
+static bool is_device_clone(const struct dst_entry *dst)
+{
+	return is_clone(dst) && clone_of(dst)->of_device;
+}
+
+/* Of the original, if @dst is a clone; only compared. */
+static const u32 *metrics_of(const struct dst_entry *dst)
+{
+	return is_clone(dst) ? clone_of(dst)->origin : DST_METRICS_PTR(dst);
 }
 
 /* Nobody but the caller finds @clone on the list after this. */
@@ -122,11 +136,18 @@ static void clone_destroy(struct dst_entry *dst)
 	stock_ops->destroy(dst);
 }
 
-static u32 base_mtu(const struct hostroute_clone *clone)
+/* What the original carries. */
+static u32 own_mtu(const struct hostroute_clone *clone)
 {
 	u32 mtu = clone->base_mtu;
 
 	return mtu ?: READ_ONCE(clone->rt->dst.dev->mtu);
+}
+
+/* What of that the administrator lets this host use. */
+static u32 base_mtu(const struct hostroute_clone *clone)
+{
+	return min(own_mtu(clone), hostroute_device_mtu(clone->rt->dst.dev));
 }
 
 /* The MSS a SYN offers comes from the interface or the route, never from what
@@ -154,6 +175,24 @@ static struct dst_entry *clone_check(struct dst_entry *dst, u32 cookie)
 	return stock_ops->check(dst, cookie);
 }
 
+/* What a report is about. A device's clone stands for many destinations: the
+ * packet, or else the socket, says which. Under RCU.
+ */
+static bool claim_key(struct hostroute_key *key, const struct dst_entry *dst,
+		      const struct hostroute *route, const struct sock *sk,
+		      const struct sk_buff *skb)
+{
+	if (!hostroute_is_device(route)) {
+		*key = route->key;
+		return true;
+	}
+	if (!skb && !sk)
+		return false;
+	key->daddr = skb ? ip_hdr(skb)->daddr : READ_ONCE(inet_sk(sk)->inet_daddr);
+	key->l3mdev = l3mdev_master_ifindex_rcu(dst->dev);
+	return true;
+}
+
 /* Tunnels, xfrm and TCP report a smaller MTU of their own here. The stock
  * operation would make a next-hop exception that this clone never sees.
  */
@@ -176,11 +215,13 @@ static void clone_update_pmtu(struct dst_entry *dst, struct sock *sk,
 		 */
 		struct hostroute_net *hn = hostroute_net(clone_of(dst)->net);
 
-		claim.key = route->key;
-		claim.estimate = base_mtu(clone_of(dst));
+		if (!claim_key(&claim.key, dst, route, sk, skb))
+			goto out;
+		claim.estimate = own_mtu(clone_of(dst));
 		hostroute_stats_inc(hn->stats,
 				    hostroute_net_learn(hn, &claim));
 	}
+out:
 	rcu_read_unlock();
 }
 
@@ -189,13 +230,15 @@ static void clone_update_pmtu(struct dst_entry *dst, struct sock *sk,
  * @dst: any dst_entry; under RCU or with a reference
  *
  * Plain unicast IPv4 routes through a device only: no xfrm, no lightweight
- * tunnel, no "mtu lock", nothing of somebody else's making. It may be stale.
+ * tunnel, no "mtu lock", nothing of somebody else's making. It may be stale. So
+ * is a clone that stands for a whole device, which was made of such a route.
  */
 bool hostroute_route_plain(const struct dst_entry *dst)
 {
 	const struct rtable *rt = container_of(dst, struct rtable, dst);
 
-	if (READ_ONCE(dst->ops) != stock_ops || dst->error)
+	if ((READ_ONCE(dst->ops) != stock_ops && !is_device_clone(dst)) ||
+	    dst->error)
 		return false;
 #ifdef CONFIG_XFRM
 	if (dst->xfrm)
@@ -240,7 +283,7 @@ struct hostroute *hostroute_route_of(const struct dst_entry *dst)
  */
 u32 hostroute_route_estimate(const struct dst_entry *dst)
 {
-	return is_clone(dst) ? base_mtu(clone_of(dst)) : dst_mtu(dst);
+	return is_clone(dst) ? own_mtu(clone_of(dst)) : dst_mtu(dst);
 }
 
 static bool same_path(const struct hostroute_clone *clone,
@@ -249,7 +292,7 @@ static bool same_path(const struct hostroute_clone *clone,
 	const struct rtable *rt = clone->rt;
 
 	if (rt->dst.dev != origin->dst.dev ||
-	    clone->origin != DST_METRICS_PTR(&origin->dst) ||
+	    clone->origin != metrics_of(&origin->dst) ||
 	    rt->rt_genid != origin->rt_genid ||
 	    rt->rt_iif != origin->rt_iif ||
 	    rt->rt_is_input != origin->rt_is_input ||
@@ -338,20 +381,24 @@ static struct hostroute_clone *make(struct hostroute *route,
 
 	clone->rt = rt;
 	clone->net = dev_net(dev);
-	clone->origin = DST_METRICS_PTR(&origin->dst);
-	memcpy(clone->metrics.metrics, clone->origin,
+	clone->origin = metrics_of(&origin->dst);
+	memcpy(clone->metrics.metrics, DST_METRICS_PTR(&origin->dst),
 	       sizeof(clone->metrics.metrics));
 	refcount_set(&clone->metrics.refcnt, 1);
-	clone->base_mtu = dst_metric_raw(&origin->dst, RTAX_MTU);
+	clone->base_mtu = is_clone(&origin->dst) ?
+			  clone_of(&origin->dst)->base_mtu :
+			  dst_metric_raw(&origin->dst, RTAX_MTU);
+	clone->of_device = route && hostroute_is_device(route);
 	clone->own = !route;
 	rt->dst._metrics = (unsigned long)&clone->metrics |
 			   DST_METRICS_READ_ONLY | DST_METRICS_REFCOUNTED;
 	if (route) {
-		set_mtu(clone, clone_mtu(clone, route));
 		hostroute_hold(route);
 		rcu_assign_pointer(clone->route, route);
 	}
 	spin_lock_bh(&all_lock);
+	/* Who changes what it depends on finds it on the list, or was before. */
+	set_mtu(clone, route ? clone_mtu(clone, route) : clone->base_mtu);
 	list_add(&clone->in_all, &all_clones);
 	spin_unlock_bh(&all_lock);
 	/* From here on the clone is freed by dst_release() alone. */
@@ -362,6 +409,7 @@ static struct hostroute_clone *make(struct hostroute *route,
 /* Make every holder look its route up again. */
 static void retire(struct hostroute_clone *clone)
 {
+	lockdep_assert_held(&all_lock);
 	if (clone->rt->dst.obsolete == DST_OBSOLETE_DEAD)
 		return;
 	set_mtu(clone, clone->base_mtu);
@@ -379,7 +427,9 @@ static void leave_set(struct hostroute *route, struct hostroute_clone *clone)
 {
 	hlist_del_rcu(&clone->in_route);
 	WRITE_ONCE(route->clone_count, route->clone_count - 1);
+	spin_lock_bh(&all_lock);
 	retire(clone);
+	spin_unlock_bh(&all_lock);
 	call_rcu(&clone->rcu, put_of_set);
 }
 
@@ -458,9 +508,14 @@ void hostroute_route_sync(struct hostroute *route)
 {
 	struct hostroute_clone *clone;
 
+	if (hlist_empty(&route->clones))
+		return;
+	/* Not at the same time as hostroute_route_device_sync(). */
+	spin_lock_bh(&all_lock);
 	hlist_for_each_entry(clone, &route->clones, in_route)
 		if (clone->rt->dst.obsolete != DST_OBSOLETE_DEAD)
 			set_mtu(clone, clone_mtu(clone, route));
+	spin_unlock_bh(&all_lock);
 }
 
 /* Sockets under @route look their route up again. Under the table's lock. */
@@ -591,10 +646,6 @@ static struct hostroute_clone *make_own(struct hostroute_net *hn,
 	memcg = set_active_memcg(hn->table.memcg);
 	clone = make(NULL, container_of(old, struct rtable, dst), dev);
 	set_active_memcg(memcg);
-	if (clone && is_clone(old)) {
-		clone->base_mtu = clone_of(old)->base_mtu;
-		set_mtu(clone, clone->base_mtu);
-	}
 	return clone;
 }
 
@@ -687,6 +738,33 @@ void hostroute_route_device_mtu(const struct net_device *dev)
 	spin_unlock_bh(&all_lock);
 }
 
+static void follow_device(struct hostroute_clone *clone)
+{
+	const struct hostroute *route;
+
+	lockdep_assert_held(&all_lock);
+	route = rcu_dereference_protected(clone->route, lockdep_is_held(&all_lock));
+	if (clone->own)
+		retire(clone);
+	else if (route && clone->rt->dst.obsolete == DST_OBSOLETE_FORCE_CHK)
+		set_mtu(clone, clone_mtu(clone, route));
+}
+
+/* What the administrator lets this host use of the device changed: clones of
+ * host routes follow at once, down and up. A socket's own keeps what it was
+ * limited to, so that goes; the next message about it makes one anew.
+ */
+void hostroute_route_device_sync(const struct net_device *dev)
+{
+	struct hostroute_clone *clone;
+
+	spin_lock_bh(&all_lock);
+	list_for_each_entry(clone, &all_clones, in_all)
+		if (clone->rt->dst.dev == dev)
+			follow_device(clone);
+	spin_unlock_bh(&all_lock);
+}
+
 /**
  * hostroute_route_retire - no socket stays under a clone
  * @net: of this namespace
@@ -728,7 +806,7 @@ void hostroute_route_disown(const struct net *net)
 			continue;
 		if (clone->rt->dst.obsolete != DST_OBSOLETE_DEAD) {
 			/* The blackhole device's own MTU is 68. */
-			set_mtu(clone, base_mtu(clone));
+			set_mtu(clone, own_mtu(clone));
 			dst_dev_put(&clone->rt->dst);
 		}
 		route = take_off_list(clone);

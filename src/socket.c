@@ -52,7 +52,10 @@ static struct dst_entry *enter(struct hostroute_net *hn, struct sock *sk)
 	struct hostroute *route;
 	struct dst_entry *clone;
 
-	if (!dst || hostroute_route_of(dst))
+	if (!dst)
+		return NULL;
+	route = hostroute_route_of(dst);
+	if (route && !hostroute_is_device(route))
 		return dst;
 	route = hostroute_net_find(hn, dst, inet_sk(sk)->inet_daddr, false);
 	clone = route ? hostroute_route_get(&hn->table, route, dst) : NULL;

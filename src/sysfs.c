@@ -25,6 +25,7 @@ u32 hostroute_default_mode = HOSTROUTE_MODE_ENFORCE;
 u32 hostroute_default_unproven = HOSTROUTE_UNPROVEN_ISOLATE;
 u32 hostroute_default_unproven_rate = HOSTROUTE_UNPROVEN_RATE_DEFAULT;
 u32 hostroute_default_defer = HOSTROUTE_DEFER_ON;
+u32 hostroute_default_forward = HOSTROUTE_FORWARD_OFF;
 
 static const char * const mode_words[] = {
 	[HOSTROUTE_MODE_ENFORCE] = "enforce",
@@ -48,6 +49,13 @@ static const char * const at_limit_words[] = {
 static const char * const defer_words[] = {
 	[HOSTROUTE_DEFER_ON] = "on",
 	[HOSTROUTE_DEFER_OFF] = "off",
+	NULL
+};
+
+static const char * const forward_words[] = {
+	[HOSTROUTE_FORWARD_OFF] = "off",
+	[HOSTROUTE_FORWARD_CLAMP] = "clamp",
+	[HOSTROUTE_FORWARD_CLAMP_UNTRACKED] = "clamp-untracked",
 	NULL
 };
 
@@ -91,6 +99,7 @@ static int apply_mode(struct hostroute_net *hn, u32 value)
 	synchronize_rcu();
 	hostroute_route_drop_all(&hn->table);
 	hostroute_route_drop_own(hn->net);
+	hostroute_device_drop_all(hn);
 	return 0;
 }
 
@@ -239,6 +248,13 @@ static const struct setting defer_setting = {
 	.apply = apply_defer,
 };
 
+static const struct setting forward_setting = {
+	.words = forward_words,
+	.initial = &hostroute_default_forward,
+	.at = AT(forward),
+	.apply = hostroute_forward_set,
+};
+
 static int parse_word(const char * const *words, const char *buf, u32 *value)
 {
 	u32 i;
@@ -330,6 +346,7 @@ PARAM(unproven, "what nothing can prove: isolate or ignore");
 PARAM(unproven_rate, "new unproven host routes a second, 0 for any number");
 PARAM(at_limit, "when full: evict or ignore");
 PARAM(defer, "claims that acknowledged data contradicts wait: on or off");
+PARAM(forward, "for connections routed here: off, clamp or clamp-untracked");
 
 /* ---- attributes ------------------------------------------------------------------ */
 
@@ -347,6 +364,21 @@ static bool may(const struct hostroute_net *hn)
 static bool has_nul(const char *buf, size_t len)
 {
 	return strnlen(buf, len) != len;
+}
+
+/**
+ * hostroute_sysfs_number - understand what was written to a file
+ * @buf:	what was written
+ * @len:	its bytes
+ * @min:	smallest number
+ * @max:	largest number
+ * @value:	the number, when the return value is 0
+ *
+ * Return: 0, -EINVAL or -ERANGE.
+ */
+int hostroute_sysfs_number(const char *buf, size_t len, u32 min, u32 max, u32 *value)
+{
+	return has_nul(buf, len) ? -EINVAL : parse_number(buf, min, max, value);
 }
 
 struct setting_attr {
@@ -396,6 +428,7 @@ SETTING_ATTR(expire_unproven);
 SETTING_ATTR(unproven);
 SETTING_ATTR(unproven_rate);
 SETTING_ATTR(defer);
+SETTING_ATTR(forward);
 
 static ssize_t count_show(struct device *dev, struct device_attribute *attr,
 			  char *buf)
@@ -422,6 +455,18 @@ static ssize_t count_unproven_show(struct device *dev,
 }
 
 static DEVICE_ATTR_ADMIN_RO(count_unproven);
+
+static ssize_t count_forwarded_show(struct device *dev,
+				    struct device_attribute *attr, char *buf)
+{
+	struct hostroute_net *hn = hn_of(dev);
+
+	if (!may(hn))
+		return -EPERM;
+	return sysfs_emit(buf, "%u\n", hostroute_table_count_forwarded(&hn->table));
+}
+
+static DEVICE_ATTR_ADMIN_RO(count_forwarded);
 
 /* ---- add, del, flush -------------------------------------------------------------- */
 
@@ -570,8 +615,10 @@ static struct attribute *main_attrs[] = {
 	&unproven_attr.attr.attr,
 	&unproven_rate_attr.attr.attr,
 	&defer_attr.attr.attr,
+	&forward_attr.attr.attr,
 	&dev_attr_count.attr,
 	&dev_attr_count_unproven.attr,
+	&dev_attr_count_forwarded.attr,
 	&dev_attr_add.attr,
 	&dev_attr_del.attr,
 	&dev_attr_flush.attr,

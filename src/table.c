@@ -98,6 +98,7 @@ int hostroute_table_init(struct hostroute_table *table,
 	}
 	table->slots = 0;
 	table->count = 0;
+	table->forwarded = 0;
 	table->in_vrfs = 0;
 	table->serial = 0;
 	table->now = 0;
@@ -244,6 +245,15 @@ static void give_slot_back(struct hostroute_table *table, struct hostroute *rout
 	xa_erase(&table->unproven, table->slots);
 }
 
+/* One of this class more, or less. */
+static void count_class(struct hostroute_table *table, enum hostroute_class class,
+			int n)
+{
+	lockdep_assert_held(&table->lock);
+	if (class == HOSTROUTE_CLASS_FORWARDED)
+		WRITE_ONCE(table->forwarded, table->forwarded + n);
+}
+
 static void join_pool(struct hostroute_table *table, struct hostroute *route)
 {
 	enum hostroute_rank rank = rank_of(route);
@@ -251,6 +261,7 @@ static void join_pool(struct hostroute_table *table, struct hostroute *route)
 
 	lockdep_assert_held(&table->lock);
 	WRITE_ONCE(pool->count, pool->count + 1);
+	count_class(table, route->class, 1);
 	if (rank == HOSTROUTE_RANK_LEARNED)
 		list_add_tail(&route->lru, &table->lru);
 	if (rank != HOSTROUTE_RANK_PINNED || lowered(route))
@@ -265,6 +276,7 @@ static void leave_pool(struct hostroute_table *table, struct hostroute *route)
 
 	lockdep_assert_held(&table->lock);
 	WRITE_ONCE(pool->count, pool->count - 1);
+	count_class(table, route->class, -1);
 	list_del_init(&route->lru);
 	list_del_init(&route->age);
 	if (rank == HOSTROUTE_RANK_UNPROVEN)
@@ -276,7 +288,9 @@ static void change_class(struct hostroute_table *table, struct hostroute *route,
 {
 	/* Not out and in again: for an instant nothing would seem to apply. */
 	if (hostroute_rank(class) == rank_of(route)) {
+		count_class(table, route->class, -1);
 		WRITE_ONCE(route->class, class);
+		count_class(table, class, 1);
 		return;
 	}
 	leave_pool(table, route);
@@ -571,7 +585,9 @@ static enum hostroute_outcome update(struct hostroute_table *table,
 	return HOSTROUTE_LOWERED;
 }
 
-/* What was unproven is proven by now. Its value counts for nothing. */
+/* What was unproven is proven by now, or vouched for. Its value counts for
+ * nothing.
+ */
 static enum hostroute_outcome confirm(struct hostroute_table *table,
 				      struct hostroute *route,
 				      const struct hostroute_claim *claim, u32 mtu)
@@ -621,7 +637,7 @@ static enum hostroute_outcome insert(struct hostroute_table *table,
 
 static u32 floor_of(const struct hostroute_table *table, enum hostroute_class class)
 {
-	return class == HOSTROUTE_CLASS_UNPROVEN ?
+	return hostroute_rank(class) == HOSTROUTE_RANK_UNPROVEN ?
 	       READ_ONCE(table->limits.min_mtu_unproven) :
 	       READ_ONCE(table->limits.min_mtu);
 }
@@ -648,6 +664,14 @@ static struct hostroute *find_alive(struct hostroute_table *table,
 	return NULL;
 }
 
+/* Is a claim of @class stronger than what is known? Proven and local are equals,
+ * and neither is stronger than what is pinned.
+ */
+static bool stronger(enum hostroute_class class, const struct hostroute *route)
+{
+	return route->class <= HOSTROUTE_CLASS_FORWARDED && class > route->class;
+}
+
 /* What a claim that is obeyed makes of a route, or of none. */
 static struct hostroute aftermath(const struct hostroute *route,
 				  const struct hostroute_claim *claim, u32 mtu)
@@ -662,7 +686,7 @@ static struct hostroute aftermath(const struct hostroute *route,
 	};
 
 	/* Of one that is confirmed nothing stays. */
-	if (route && rank_of(route) >= hostroute_rank(claim->class)) {
+	if (route && !stronger(claim->class, route)) {
 		after.class = max_t(u8, route->class, claim->class);
 		after.previous_mtu = mtu < route->mtu ? route->mtu :
 							route->previous_mtu;
@@ -714,9 +738,9 @@ enum hostroute_outcome hostroute_table_learn(struct hostroute_table *table,
 	after = aftermath(route, claim, mtu);
 	if (!route)
 		outcome = insert(table, claim, mtu);
-	else if (rank == HOSTROUTE_RANK_UNPROVEN && rank_of(route) != rank)
+	else if (rank == HOSTROUTE_RANK_UNPROVEN && claim->class < route->class)
 		outcome = HOSTROUTE_OUTRANKED;
-	else if (rank > rank_of(route))
+	else if (stronger(claim->class, route))
 		outcome = confirm(table, route, claim, mtu);
 	else
 		outcome = update(table, route, claim, mtu);
@@ -891,6 +915,58 @@ void hostroute_table_set_max_unproven(struct hostroute_table *table, u32 max)
 		max = share_of(table->limits.max_routes);
 	trim(table, table->limits.max_routes, max);
 	mutex_unlock(&table->admin);
+}
+
+/* ---- in no table ------------------------------------------------------------------------- */
+
+/**
+ * hostroute_table_loose - a host route for no destination, in no table
+ * @mtu: bytes
+ *
+ * For a device's packets (device.c). hostroute_table_end_loose() ends it.
+ * Context: process, may sleep. Return: the route, or NULL.
+ */
+struct hostroute *hostroute_table_loose(u32 mtu)
+{
+	struct hostroute *route = kmem_cache_zalloc(route_cache, GFP_KERNEL);
+
+	if (!route)
+		return NULL;
+	route->class = HOSTROUTE_CLASS_DEVICE;
+	route->mtu = mtu;
+	refcount_set(&route->ref, 1);
+	INIT_LIST_HEAD(&route->lru);
+	INIT_LIST_HEAD(&route->age);
+	INIT_HLIST_HEAD(&route->clones);
+	return route;
+}
+
+/**
+ * hostroute_table_set_loose - change the MTU of such a route
+ * @table:	of the namespace that it is used in
+ * @route:	the route
+ * @mtu:	bytes
+ *
+ * Context: any but hardirq.
+ */
+void hostroute_table_set_loose(struct hostroute_table *table,
+			       struct hostroute *route, u32 mtu)
+{
+	spin_lock_bh(&table->lock);
+	WRITE_ONCE(route->mtu, mtu);
+	hostroute_route_sync(route);
+	spin_unlock_bh(&table->lock);
+}
+
+/* Nobody makes a clone for it any more, and those that are there are dropped. */
+void hostroute_table_end_loose(struct hostroute_table *table,
+			       struct hostroute *route)
+{
+	spin_lock_bh(&table->lock);
+	WRITE_ONCE(route->dead, true);
+	hostroute_route_drop(table, route);
+	spin_unlock_bh(&table->lock);
+	hostroute_put(route);
 }
 
 /* ---- a batch at a time ------------------------------------------------------------------- */

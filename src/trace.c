@@ -89,7 +89,7 @@ static struct hostroute_msg readable(const struct sk_buff *skb,
 /**
  * hostroute_trace_message - a message was handled
  * @hn:		the namespace
- * @skb:	the message, at LOCAL_IN
+ * @skb:	the message, at LOCAL_IN or FORWARD
  * @msg:	the same, parsed, or as the parser left it when it refused
  * @outcome:	what became of it
  *
@@ -109,6 +109,9 @@ void hostroute_trace_message(const struct hostroute_net *hn,
 	case HOSTROUTE_REFRESHED:
 	case HOSTROUTE_CONFIRMED:
 	case HOSTROUTE_RECORDED:
+	case HOSTROUTE_FORWARD_LEARNED:
+	case HOSTROUTE_FORWARD_LOWERED:
+	case HOSTROUTE_FORWARD_REFRESHED:
 		break;
 	case HOSTROUTE_DEFERRED:
 		trace_deferred(hn, skb, msg, outcome);
@@ -209,4 +212,21 @@ void hostroute_trace_socket(const struct hostroute_net *hn, const struct sock *s
 	default:
 		break;
 	}
+}
+
+/**
+ * hostroute_trace_mss - the MSS option of a SYN was lowered
+ * @hn:		the namespace
+ * @state:	of the hook
+ * @skb:	the SYN
+ * @change:	what was lowered
+ * @observed:	it would have been (mode=observe)
+ *
+ * Context: any but hardirq.
+ */
+void hostroute_trace_mss(const struct hostroute_net *hn,
+			 const struct nf_hook_state *state, const struct sk_buff *skb,
+			 const struct hostroute_mss_change *change, bool observed)
+{
+	trace_clamped_mss(hn, state, skb, change, observed);
 }

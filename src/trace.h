@@ -15,7 +15,9 @@
 #include "../pmtu_hostroute.h"
 
 #include <linux/if.h>
+#include <linux/ip.h>
 #include <linux/kernel.h>
+#include <linux/netfilter.h>
 #include <linux/string.h>
 #include <linux/tracepoint.h>
 #include <net/inet_connection_sock.h>
@@ -169,6 +171,41 @@ HOSTROUTE_SOCKET_EVENT(clamp_skipped);
 HOSTROUTE_SOCKET_EVENT(deferred_applied);
 HOSTROUTE_SOCKET_EVENT(deferred_cleared);
 HOSTROUTE_SOCKET_EVENT(deferred_dropped);
+
+/* ---- a SYN ------------------------------------------------------------------------- */
+
+/* One that leaves this host came in nowhere. */
+#define HOSTROUTE_DEVICE_NAME(dev)	((dev) ? (dev)->name : "-")
+
+TRACE_EVENT(clamped_mss,
+	    TP_PROTO(const struct hostroute_net *hn, const struct nf_hook_state *state,
+		     const struct sk_buff *skb, const struct hostroute_mss_change *change,
+		     bool observed),
+	    TP_ARGS(hn, state, skb, change, observed),
+	    TP_STRUCT__entry(__field(unsigned int, netns)
+			     __array(char, in, IFNAMSIZ)
+			     __array(char, out, IFNAMSIZ)
+			     __array(char, source, HOSTROUTE_ADDRESS_SIZE)
+			     __array(char, destination, HOSTROUTE_ADDRESS_SIZE)
+			     __field(__u16, sport)
+			     __field(__u16, dport)
+			     __field(__u16, mss)
+			     __field(__u16, previous_mss)
+			     __field(__u8, observed)),
+	    TP_fast_assign(__entry->netns = hn->table.owner;
+			   strscpy(__entry->in, HOSTROUTE_DEVICE_NAME(state->in), IFNAMSIZ);
+			   strscpy(__entry->out, HOSTROUTE_DEVICE_NAME(state->out), IFNAMSIZ);
+			   HOSTROUTE_ADDRESS(__entry->source, ip_hdr(skb)->saddr);
+			   HOSTROUTE_ADDRESS(__entry->destination, ip_hdr(skb)->daddr);
+			   __entry->sport = ntohs(change->sport);
+			   __entry->dport = ntohs(change->dport);
+			   __entry->mss = change->mss;
+			   __entry->previous_mss = change->previous_mss;
+			   __entry->observed = observed;),
+	    TP_printk("netns=%u in=%s out=%s source=%s destination=%s sport=%u dport=%u mss=%u previous_mss=%u observed=%u",
+		      __entry->netns, __entry->in, __entry->out, __entry->source,
+		      __entry->destination, __entry->sport, __entry->dport, __entry->mss,
+		      __entry->previous_mss, __entry->observed));
 
 #endif
 

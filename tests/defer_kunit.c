@@ -595,6 +595,8 @@ static void what_is_no_news_does_not_wait(struct kunit *test)
 	known_expired = false;
 	route.class = HOSTROUTE_CLASS_UNPROVEN;
 	KUNIT_EXPECT_EQ(test, claim(f, 600), HOSTROUTE_DEFERRED);
+	route.class = HOSTROUTE_CLASS_FORWARDED;
+	KUNIT_EXPECT_EQ(test, claim(f, 600), HOSTROUTE_DEFERRED);
 	/* What is below the floor is taken as the floor. */
 	known = NULL;
 	f->hn.table.limits.min_mtu = 1498;

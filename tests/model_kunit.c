@@ -111,7 +111,7 @@ static bool over(const struct hostroute_limits *limits, const struct entry *e, u
 
 	if (e->class == HOSTROUTE_CLASS_PINNED && e->mtu == e->pinned_mtu)
 		return false;
-	if (e->class == HOSTROUTE_CLASS_UNPROVEN)
+	if (hostroute_rank(e->class) == HOSTROUTE_RANK_UNPROVEN)
 		life = limits->expire_unproven;
 	return life && now >= e->updated + life * SECOND;
 }
@@ -215,16 +215,19 @@ static enum hostroute_outcome model_learn(struct fixture *f, u32 n,
 					  const struct hostroute_claim *claim)
 {
 	const struct hostroute_limits *limits = &f->table.limits;
-	bool proves = claim->class != HOSTROUTE_CLASS_UNPROVEN;
+	bool proves = hostroute_rank(claim->class) != HOSTROUTE_RANK_UNPROVEN;
+	bool known_proven;
 	u32 mtu = max(claim->mtu, proves ? limits->min_mtu : limits->min_mtu_unproven);
 	struct entry *e = &model.entry[n];
 
 	age(limits, n, claim->now);
 	if (!there(n))
 		return model_insert(f, n, claim, mtu);
-	if (!proves && e->class != HOSTROUTE_CLASS_UNPROVEN)
+	known_proven = hostroute_rank(e->class) != HOSTROUTE_RANK_UNPROVEN;
+	if (!proves && (known_proven || (e->class == HOSTROUTE_CLASS_FORWARDED &&
+					 claim->class == HOSTROUTE_CLASS_UNPROVEN)))
 		return HOSTROUTE_OUTRANKED;
-	if (proves && e->class == HOSTROUTE_CLASS_UNPROVEN) {
+	if (!known_proven && (proves || e->class != claim->class)) {
 		if (mtu >= claim->estimate)
 			return HOSTROUTE_IGNORED_NOT_SMALLER;
 		*e = (struct entry) {
@@ -285,7 +288,8 @@ static bool same_departures(void)
 		if (model.wanted[i] == n)
 			continue;
 		if (model.wanted[i] != ANY_UNPROVEN || !there(n) ||
-		    model.entry[n].class != HOSTROUTE_CLASS_UNPROVEN || !model.entry[n].route)
+		    hostroute_rank(model.entry[n].class) != HOSTROUTE_RANK_UNPROVEN ||
+		    !model.entry[n].route)
 			return false;
 		hostroute_put(model.entry[n].route);
 		model.entry[n] = (struct entry) {};
@@ -334,6 +338,7 @@ static bool same(struct fixture *f)
 static const enum hostroute_class message_classes[] = {
 	HOSTROUTE_CLASS_UNPROVEN, HOSTROUTE_CLASS_UNPROVEN, HOSTROUTE_CLASS_PROVEN,
 	HOSTROUTE_CLASS_PROVEN, HOSTROUTE_CLASS_PROVEN, HOSTROUTE_CLASS_LOCAL,
+	HOSTROUTE_CLASS_FORWARDED,
 };
 
 static bool op_learn(struct fixture *f)

@@ -194,7 +194,7 @@ static size_t list_length(const struct list_head *head)
 /* The count, the pools, the walk, the lists and the array all tell the same. */
 static void expect_count(struct kunit *test, struct fixture *f, u32 count)
 {
-	u32 ranks[HOSTROUTE_RANK_COUNT] = {}, lowered_ones = 0;
+	u32 ranks[HOSTROUTE_RANK_COUNT] = {}, lowered_ones = 0, forwarded = 0;
 	struct hostroute_table *t = &f->table;
 	struct hostroute *route;
 	unsigned long id = 0;
@@ -206,6 +206,7 @@ static void expect_count(struct kunit *test, struct fixture *f, u32 count)
 		enum hostroute_rank rank = rank_of(route);
 
 		ranks[rank]++;
+		forwarded += route->class == HOSTROUTE_CLASS_FORWARDED;
 		lowered_ones += rank == HOSTROUTE_RANK_PINNED && lowered(route);
 		KUNIT_EXPECT_PTR_EQ(test, hostroute_table_find(t, &route->key), route);
 		if (rank == HOSTROUTE_RANK_UNPROVEN)
@@ -220,6 +221,7 @@ static void expect_count(struct kunit *test, struct fixture *f, u32 count)
 		KUNIT_EXPECT_EQ(test, t->pool[id].count, ranks[id]);
 		KUNIT_EXPECT_EQ(test, list_length(&t->pool[id].age), (size_t)aging);
 	}
+	KUNIT_EXPECT_EQ(test, hostroute_table_count_forwarded(t), forwarded);
 	KUNIT_EXPECT_EQ(test, t->slots, ranks[HOSTROUTE_RANK_UNPROVEN]);
 	KUNIT_EXPECT_LE(test, t->slots, t->limits.max_unproven);
 	KUNIT_EXPECT_EQ(test, list_length(&t->lru), (size_t)ranks[HOSTROUTE_RANK_LEARNED]);

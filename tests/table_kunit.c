@@ -490,6 +490,38 @@ static void stronger_takes_over_in_place(struct kunit *test)
 	expect_balance(test, f);
 }
 
+static void forwarded_is_above_unproven(struct kunit *test)
+{
+	const enum hostroute_class forwarded = HOSTROUTE_CLASS_FORWARDED;
+	struct fixture *f = test->priv;
+	struct hostroute *route;
+
+	/* What a third party claimed first neither blocks it nor bounds it. */
+	record(f, 1, 600);
+	route = lookup(f, 1);
+	KUNIT_EXPECT_EQ(test, learn_as(f, 1, 1500, forwarded), HOSTROUTE_IGNORED_NOT_SMALLER);
+	KUNIT_EXPECT_EQ(test, learn_as(f, 1, 1400, forwarded), HOSTROUTE_CONFIRMED);
+	KUNIT_EXPECT_PTR_EQ(test, lookup(f, 1), route);
+	KUNIT_EXPECT_EQ(test, route->mtu, 1400);
+	KUNIT_EXPECT_EQ(test, route->class, forwarded);
+	/* Nor can he lower it afterwards. */
+	KUNIT_EXPECT_EQ(test, record(f, 1, 600), HOSTROUTE_OUTRANKED);
+	KUNIT_EXPECT_EQ(test, route->mtu, 1400);
+	KUNIT_EXPECT_EQ(test, learn_as(f, 1, 68, forwarded), HOSTROUTE_LOWERED);
+	KUNIT_EXPECT_EQ(test, route->mtu, HOSTROUTE_MIN_MTU_UNPROVEN_DEFAULT);
+	/* Of the share of the unproven, and no reason to look at packets sent. */
+	KUNIT_EXPECT_EQ(test, hostroute_table_count_rank(&f->table, HOSTROUTE_RANK_UNPROVEN), 1);
+	KUNIT_EXPECT_EQ(test, hostroute_table_count_forwarded(&f->table), 1);
+	KUNIT_EXPECT_EQ(test, f->table.smallest_mtu, U32_MAX);
+	KUNIT_EXPECT_FALSE(test, hostroute_table_applies(&f->table));
+	/* What is proven takes it over, and is not moved by it. */
+	KUNIT_EXPECT_EQ(test, learn(f, 1, 1300), HOSTROUTE_CONFIRMED);
+	KUNIT_EXPECT_EQ(test, learn_as(f, 1, 1200, forwarded), HOSTROUTE_OUTRANKED);
+	KUNIT_EXPECT_EQ(test, route->mtu, 1300);
+	expect_count(test, f, 1);
+	expect_balance(test, f);
+}
+
 static void weaker_evicts_nothing(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -1185,6 +1217,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(unproven_is_evicted_at_random),
 	KUNIT_CASE(unproven_has_its_own_life_and_floor),
 	KUNIT_CASE(stronger_takes_over_in_place),
+	KUNIT_CASE(forwarded_is_above_unproven),
 	KUNIT_CASE(weaker_evicts_nothing),
 	KUNIT_CASE(unproven_gives_way),
 	KUNIT_CASE(unproven_does_not_tell_what_is_learned),

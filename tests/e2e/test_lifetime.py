@@ -215,11 +215,13 @@ class Settings(unittest.TestCase):
     def test_defaults(self):
         got = {n: self.ns.get(n) for n in
                ("mode", "max_routes", "max_unproven", "at_limit", "min_mtu",
-                "min_mtu_unproven", "expire", "expire_unproven", "count", "count_unproven")}
+                "min_mtu_unproven", "expire", "expire_unproven", "forward", "count",
+                "count_unproven", "count_forwarded")}
         self.assertEqual(got, {"mode": "enforce", "max_routes": "10000",
                                "max_unproven": "1250", "at_limit": "evict",
                                "min_mtu": "68", "min_mtu_unproven": "552", "expire": "600",
-                               "expire_unproven": "60", "count": "0", "count_unproven": "0"})
+                               "expire_unproven": "60", "forward": "off", "count": "0",
+                               "count_unproven": "0", "count_forwarded": "0"})
 
     def test_documented(self):
         """Every file is in the ABI document, with its default, and every counter
@@ -239,11 +241,12 @@ class Settings(unittest.TestCase):
         guide = (docs / "pmtu_hostroute.rst").read_text(encoding="utf-8")
         counters = set(os.listdir(self.ns.path("stats")))
         self.assertEqual({c for c in counters if f"``{c}``" not in guide}, set())
-        told = set(re.findall(r"``((?:ignored|passed)_\w+)``", guide))
+        told = set(re.findall(r"``((?:ignored|passed|forward)_\w+)``", guide))
         self.assertEqual(told - counters, set())
 
     def test_good_values(self):
         good = {"mode": ("off", "observe", "enforce"), "at_limit": ("ignore", "evict"),
+                "forward": ("clamp", "clamp-untracked", "off"),
                 "max_routes": ("0", "1", "2147483646"), "min_mtu": ("68", "65535"),
                 "max_unproven": ("0", "1", "2147483646"), "min_mtu_unproven": ("68", "65535"),
                 "expire": ("0", "1", "2147483647"),
@@ -278,7 +281,7 @@ class Settings(unittest.TestCase):
             self.assert_refused(name, value, errno.ERANGE)
 
     def test_bad_words(self):
-        for name in ("mode", "at_limit"):
+        for name in ("mode", "at_limit", "forward"):
             for value in ("", "on", "Enforce", "evictx", "evict ignore", "0"):
                 self.assert_refused(name, value, errno.EINVAL)
         for value in ("", "learn", "everything"):
@@ -290,6 +293,7 @@ class Settings(unittest.TestCase):
         mode = lambda name: os.stat(self.ns.path(name)).st_mode & 0o777
         self.assertEqual(mode("count"), 0o400)
         self.assertEqual(mode("count_unproven"), 0o400)
+        self.assertEqual(mode("count_forwarded"), 0o400)
         for name in ("add", "del", "flush"):
             self.assertEqual(mode(name), 0o200)
         self.assertEqual(mode("stats/received"), 0o400)

@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /sys/class/net/DEV/pmtu_hostroute/: the MTU that this host uses on a device,
+ * below the link's, as the registry value MTU is (KB 898060). The link stays as it
+ * is: what comes in may be as large as before, and what is forwarded, too.
+ *
+ * What leaves by such a device goes under clones with that MTU (route.c): those
+ * of host routes of its own that are in no table and stand for no destination.
+ * There is one for each of a few values that next hops are hashed to, so that
+ * a device with many neighbours does not have them push out each other's clones.
+ * A host route to a destination goes before it and takes the smaller of the two.
+ *
+ * A namespace knows the smallest MTU that is set on any device of it, so that
+ * LOCAL_OUT looks at nothing else as long as packets are smaller.
+ *
+ * Lifetime. An entry is made when its device is registered and freed, after a
+ * grace period, when it is unregistered. Its value goes with it to another
+ * namespace; the host routes do not: those of the old one are dead before the
+ * device leaves it, and nobody looks at the entry any more when it gets those
+ * of the new one.
+ */
+#include "../pmtu_hostroute.h"
+
+#include <linux/capability.h>
+#include <linux/device.h>
+#include <linux/hash.h>
+#include <linux/hashtable.h>
+#include <linux/rculist.h>
+#include <linux/rcupdate.h>
+#include <linux/rtnetlink.h>
+#include <linux/slab.h>
+#include <linux/sysfs.h>
+#include <net/ipv6.h>
+
+#define NOT_SET		U32_MAX		/* the registry's 0xFFFFFFFF */
+#define PATH_BITS	4
+#define PATHS		BIT(PATH_BITS)
+
+/**
+ * struct entry - a device
+ * @node:	in the hash, while an MTU is set and it is in a namespace; RCU
+ * @list:	of all
+ * @dev:	the device
+ * @hn:		its namespace while it is in the hash, else NULL
+ * @mtu:	as it was written
+ * @paths:	host routes, while it is in the hash
+ * @rcu:	freed by RCU
+ */
+struct entry {
+	struct hlist_node	node;
+	struct list_head	list;
+	struct net_device	*dev;
+	struct hostroute_net	*hn;
+	u32			mtu;
+	struct hostroute	*paths[PATHS];
+	struct rcu_head		rcu;
+};
+
+/* entries_lock guards the entries; the hash is read under RCU. Never held while
+ * files are removed: who has one open may be waiting for it.
+ */
+static DEFINE_MUTEX(entries_lock);
+static LIST_HEAD(entries);
+static DEFINE_HASHTABLE(with_mtu, 6);
+
+static u32 limit_of(const struct entry *entry)
+{
+	return max(READ_ONCE(entry->mtu), HOSTROUTE_MTU_MIN);
+}
+
+static struct entry *find_set(const struct net_device *dev)
+{
+	struct entry *entry;
+
+	hash_for_each_possible_rcu(with_mtu, entry, node, (unsigned long)dev)
+		if (entry->dev == dev)
+			return entry;
+	return NULL;
+}
+
+static struct entry *find_any(const struct net_device *dev)
+{
+	struct entry *entry;
+
+	lockdep_assert_held(&entries_lock);
+	list_for_each_entry(entry, &entries, list)
+		if (entry->dev == dev)
+			return entry;
+	return NULL;
+}
+
+/**
+ * hostroute_device_mtu - what the administrator lets this host use on a device
+ * @dev: any device
+ *
+ * Any context. Return: bytes, maybe above the link's MTU; U32_MAX: he has not
+ * said.
+ */
+u32 hostroute_device_mtu(const struct net_device *dev)
+{
+	const struct entry *entry;
+	u32 mtu;
+
+	rcu_read_lock();
+	entry = find_set(dev);
+	mtu = entry ? limit_of(entry) : NOT_SET;
+	rcu_read_unlock();
+	return mtu;
+}
+
+static u32 hash_of(const struct rtable *rt)
+{
+	u32 gateway = 0;
+
+	if (rt->rt_gw_family == AF_INET6)
+		gateway = ipv6_addr_hash(&rt->rt_gw6);
+	else if (rt->rt_gw_family)
+		gateway = (__force u32)rt->rt_gw4;
+	return hash_32(gateway ^ hash_ptr(DST_METRICS_PTR(&rt->dst), 32), PATH_BITS);
+}
+
+/**
+ * hostroute_device_route - the host route of the device that a route leaves by
+ * @hn:		the namespace
+ * @dst:	a stock route of it
+ *
+ * Context: RCU. Return: NULL if no MTU is set on the device, or @dst is of a kind
+ * that is left alone.
+ */
+struct hostroute *hostroute_device_route(struct hostroute_net *hn,
+					 const struct dst_entry *dst)
+{
+	const struct entry *entry;
+
+	if (!hostroute_route_clonable(dst))
+		return NULL;
+	entry = find_set(dst->dev);
+	if (!entry || READ_ONCE(entry->hn) != hn)
+		return NULL;
+	return READ_ONCE(entry->paths[hash_of(container_of(dst, struct rtable, dst))]);
+}
+
+/* ---- an MTU comes into force, changes, and ends ----------------------------------- */
+
+/* The smallest of a namespace. */
+static void recount(struct hostroute_net *hn)
+{
+	const struct entry *entry;
+	u32 smallest = NOT_SET;
+
+	lockdep_assert_held(&entries_lock);
+	list_for_each_entry(entry, &entries, list)
+		if (entry->hn == hn)
+			smallest = min(smallest, limit_of(entry));
+	WRITE_ONCE(hn->device_mtu, smallest);
+	hostroute_output_update(hn);
+}
+
+static void end_paths(struct entry *entry)
+{
+	struct hostroute *path;
+	int i;
+
+	for (i = 0; i < PATHS; i++) {
+		path = entry->paths[i];
+		WRITE_ONCE(entry->paths[i], NULL);
+		if (path)
+			hostroute_table_end_loose(&entry->hn->table, path);
+	}
+}
+
+/* Sockets look their route up again at their next packet. */
+static void unbind(struct entry *entry)
+{
+	struct hostroute_net *hn = entry->hn;
+
+	lockdep_assert_held(&entries_lock);
+	if (!hn)
+		return;
+	hash_del_rcu(&entry->node);
+	/* Nobody makes a clone for them now, whoever still finds them. */
+	end_paths(entry);
+	hostroute_route_device_sync(entry->dev);
+	WRITE_ONCE(entry->hn, NULL);
+	recount(hn);
+}
+
+static int bind_to(struct entry *entry, struct hostroute_net *hn)
+{
+	int i;
+
+	lockdep_assert_held(&entries_lock);
+	/* Whoever found the entry when it was bound before is done with it. */
+	synchronize_rcu();
+	entry->hn = hn;
+	for (i = 0; i < PATHS; i++) {
+		entry->paths[i] = hostroute_table_loose(limit_of(entry));
+		if (!entry->paths[i])
+			goto err;
+	}
+	hash_add_rcu(with_mtu, &entry->node, (unsigned long)entry->dev);
+	hostroute_route_device_sync(entry->dev);
+	recount(hn);
+	return 0;
+
+err:
+	end_paths(entry);
+	entry->hn = NULL;
+	return -ENOMEM;
+}
+
+static int set_mtu(struct entry *entry, struct hostroute_net *hn, u32 mtu)
+{
+	u32 before = entry->mtu;
+	int i, err;
+
+	lockdep_assert_held(&entries_lock);
+	WRITE_ONCE(entry->mtu, mtu);
+	if (mtu == NOT_SET) {
+		unbind(entry);
+		return 0;
+	}
+	if (!entry->hn) {
+		err = bind_to(entry, hn);
+		if (err)
+			WRITE_ONCE(entry->mtu, before);
+		return err;
+	}
+	for (i = 0; i < PATHS; i++)
+		hostroute_table_set_loose(&hn->table, entry->paths[i], limit_of(entry));
+	hostroute_route_device_sync(entry->dev);
+	recount(hn);
+	return 0;
+}
+
+/**
+ * hostroute_device_drop_all - no socket stays under a device's host route
+ * @hn: the namespace; its hooks make no clones at present
+ *
+ * Context: process, may sleep.
+ */
+void hostroute_device_drop_all(struct hostroute_net *hn)
+{
+	struct entry *entry;
+	int i;
+
+	mutex_lock(&entries_lock);
+	list_for_each_entry(entry, &entries, list) {
+		if (entry->hn != hn)
+			continue;
+		spin_lock_bh(&hn->table.lock);
+		for (i = 0; i < PATHS; i++)
+			hostroute_route_drop(&hn->table, entry->paths[i]);
+		spin_unlock_bh(&hn->table.lock);
+	}
+	mutex_unlock(&entries_lock);
+}
+
+/* ---- files ------------------------------------------------------------------------- */
+
+/* While one of its files is open for reading or writing a device stays in its
+ * namespace, and registered.
+ */
+static ssize_t show(struct device *d, char *buf, bool effective)
+{
+	const struct net_device *dev = to_net_dev(d);
+	const struct entry *entry;
+	ssize_t len = -ENODEV;
+	u32 mtu;
+
+	mutex_lock(&entries_lock);
+	entry = find_any(dev);
+	if (entry) {
+		mtu = effective ? min(limit_of(entry), READ_ONCE(dev->mtu)) : entry->mtu;
+		len = sysfs_emit(buf, "%u\n", mtu);
+	}
+	mutex_unlock(&entries_lock);
+	return len;
+}
+
+static ssize_t mtu_show(struct device *d, struct device_attribute *attr, char *buf)
+{
+	return show(d, buf, false);
+}
+
+static ssize_t effective_mtu_show(struct device *d, struct device_attribute *attr,
+				  char *buf)
+{
+	return show(d, buf, true);
+}
+
+static ssize_t mtu_store(struct device *d, struct device_attribute *attr,
+			 const char *buf, size_t len)
+{
+	const struct net_device *dev = to_net_dev(d);
+	struct hostroute_net *hn = hostroute_net(dev_net(dev));
+	struct entry *entry;
+	u32 mtu;
+	int err;
+
+	if (!ns_capable(dev_net(dev)->user_ns, CAP_NET_ADMIN))
+		return -EPERM;
+	err = hostroute_sysfs_number(buf, len, 0, U32_MAX, &mtu);
+	if (err)
+		return err;
+	mutex_lock(&entries_lock);
+	entry = find_any(dev);
+	err = entry ? set_mtu(entry, hn, mtu) : -ENODEV;
+	mutex_unlock(&entries_lock);
+	/* In force when the writer is told so. */
+	flush_work(&hn->output_work);
+	return err ?: len;
+}
+
+static DEVICE_ATTR_RW(mtu);
+static DEVICE_ATTR_RO(effective_mtu);
+
+static struct attribute *device_attrs[] = {
+	&dev_attr_mtu.attr,
+	&dev_attr_effective_mtu.attr,
+	NULL
+};
+
+static const struct attribute_group device_group = {
+	.name = HOSTROUTE_NAME,
+	.attrs = device_attrs,
+};
+
+/* ---- devices come, move and go ------------------------------------------------------- */
+
+/* IP does not leave by these as far as routes tell. */
+static bool has_no_files(const struct net_device *dev)
+{
+	return dev->flags & IFF_LOOPBACK || netif_is_l3_master(dev);
+}
+
+static void forget(struct entry *entry)
+{
+	lockdep_assert_held(&entries_lock);
+	unbind(entry);
+	list_del(&entry->list);
+	kfree_rcu(entry, rcu);
+}
+
+static struct entry *remember(struct net_device *dev)
+{
+	struct entry *entry = kzalloc(sizeof(*entry), GFP_KERNEL_ACCOUNT);
+
+	lockdep_assert_held(&entries_lock);
+	if (!entry)
+		return NULL;
+	entry->dev = dev;
+	entry->mtu = NOT_SET;
+	list_add_tail(&entry->list, &entries);
+	return entry;
+}
+
+/* New here, or come from another namespace. */
+static void device_came(struct net_device *dev)
+{
+	struct entry *entry;
+
+	if (has_no_files(dev))
+		return;
+	mutex_lock(&entries_lock);
+	entry = find_any(dev) ?: remember(dev);
+	if (entry && entry->mtu != NOT_SET &&
+	    bind_to(entry, hostroute_net(dev_net(dev)))) {
+		WRITE_ONCE(entry->mtu, NOT_SET);
+		netdev_warn(dev, HOSTROUTE_NAME ": no memory, its mtu is forgotten\n");
+	}
+	mutex_unlock(&entries_lock);
+	if (entry && !sysfs_create_group(&dev->dev.kobj, &device_group))
+		return;
+
+	netdev_warn(dev, HOSTROUTE_NAME ": no memory for its files\n");
+	mutex_lock(&entries_lock);
+	entry = find_any(dev);
+	if (entry)
+		forget(entry);
+	mutex_unlock(&entries_lock);
+}
+
+/* Going, or to another namespace; or this module goes. One that is known has
+ * files; it may be told once more that it goes, when it is known no longer.
+ */
+static void device_left(struct net_device *dev)
+{
+	struct entry *entry;
+	bool known;
+
+	mutex_lock(&entries_lock);
+	known = find_any(dev);
+	mutex_unlock(&entries_lock);
+	if (!known)
+		return;
+	/* Without the lock: a reader may be waiting for it. RTNL keeps others out. */
+	sysfs_remove_group(&dev->dev.kobj, &device_group);
+	mutex_lock(&entries_lock);
+	entry = find_any(dev);
+	if (dev->reg_state == NETREG_REGISTERED)
+		unbind(entry);
+	else
+		forget(entry);
+	mutex_unlock(&entries_lock);
+}
+
+static int device_event(struct notifier_block *nb, unsigned long event, void *ptr)
+{
+	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
+
+	if (event == NETDEV_REGISTER)
+		device_came(dev);
+	else if (event == NETDEV_UNREGISTER)
+		device_left(dev);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block notifier = {
+	.notifier_call = device_event,
+};
+
+/* After the namespaces, before they go: each device is in one. */
+int hostroute_device_init(void)
+{
+	return register_netdevice_notifier(&notifier);
+}
+
+void hostroute_device_exit(void)
+{
+	struct entry *entry, *next;
+
+	/* Every device is told to have left. */
+	unregister_netdevice_notifier(&notifier);
+	mutex_lock(&entries_lock);
+	list_for_each_entry_safe(entry, next, &entries, list)
+		forget(entry);
+	mutex_unlock(&entries_lock);
+}
