@@ -11,13 +11,20 @@ import ctypes
 import dataclasses
 import errno
 import fcntl
+import itertools
 import os
+import re
 import select
 import socket
 import struct
 import subprocess
 import threading
 import time
+
+try:
+    import pyroute2
+except ImportError:
+    pyroute2 = None
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
@@ -67,6 +74,64 @@ def _checked(result, what):
         raise OSError(error, f"{what}: {os.strerror(error)}")
 
 
+class Netlink:
+    """What "ip" is asked most, done without it. To start a program takes a kernel
+    full of checks more than a second, as long as all the rest of a test. Used
+    where pyroute2 is installed; a kernel without checks does not need it."""
+
+    FORMS = [re.compile(form + "$") for form in (
+        r"link set (?P<dev>\S+) (?P<state>up|down)",
+        r"link set (?P<dev>\S+) mtu (?P<mtu>\d+)",
+        r"link add (?P<new>\S+) mtu (?P<mtu>\d+) type veth peer name (?P<peer>\S+) "
+        r"mtu (?P<peer_mtu>\d+) netns (?P<netns>\S+)",
+        r"addr add (?P<address>[\d.]+)/(?P<length>\d+) dev (?P<dev>\S+)",
+        r"route (?P<route>add|replace) (?P<dst>default|[\d./]+) via (?P<via>[\d.]+)"
+        r"( mtu (?P<mtu>\d+))?( advmss (?P<advmss>\d+))?( table (?P<table>\d+))?")]
+
+    def __init__(self):
+        self._socket = None
+
+    def knows(self, line):
+        return pyroute2 and any(form.match(line) for form in self.FORMS)
+
+    def do(self, lines):
+        """In the calling thread's namespace."""
+        if not self._socket:
+            self._socket = pyroute2.IPRoute()
+        for line in lines:
+            found = next(filter(None, (form.match(line) for form in self.FORMS)))
+            try:
+                self._do({k: v for k, v in found.groupdict().items() if v})
+            except (pyroute2.NetlinkError, OSError) as e:
+                raise AssertionError(f"{line}: {e}") from e
+
+    def _do(self, line):
+        metrics = {k: int(line[k]) for k in ("mtu", "advmss") if k in line}
+        if "new" in line:
+            with open(line["netns"], "rb") as netns:
+                self._socket.link("add", ifname=line["new"], kind="veth", **metrics, peer={
+                    "ifname": line["peer"], "mtu": int(line["peer_mtu"]),
+                    "net_ns_fd": netns.fileno()})
+        elif "route" in line:
+            if metrics:
+                metrics = {"metrics": metrics}
+            self._socket.route(line["route"], dst=line["dst"], gateway=line["via"],
+                               table=int(line.get("table", 254)), **metrics)
+        else:
+            index = socket.if_nametoindex(line["dev"])
+            if "address" in line:
+                self._socket.addr("add", index=index, address=line["address"],
+                                  prefixlen=int(line["length"]))
+            else:
+                state = {"state": line["state"]} if "state" in line else {}
+                self._socket.link("set", index=index, **state, **metrics)
+
+    def close(self):
+        if self._socket:
+            self._socket.close()
+            self._socket = None
+
+
 class Namespace:
     """A network namespace of the lab's own, a context to be in it. It has no
     name for "ip netns", and lives as long as this object and its sockets: to
@@ -81,6 +146,7 @@ class Namespace:
         finally:
             self._set(_home)
         self.file = f"/proc/{os.getpid()}/fd/{self._fd}"
+        self._netlink = Netlink()
 
     def __enter__(self):
         self._set(self._fd)
@@ -99,7 +165,13 @@ class Namespace:
 
     def ip(self, *lines):
         """Each line is what would follow "ip" on a command line."""
-        self.run("ip", "-batch", "-", input="\n".join(lines) + "\n")
+        for fast, group in itertools.groupby(lines, self._netlink.knows):
+            group = list(group)
+            if fast:
+                with self:
+                    self._netlink.do(group)
+            else:
+                self.run("ip", "-batch", "-", input="\n".join(group) + "\n")
 
     def sysctl(self, **values):
         with self:
@@ -112,6 +184,7 @@ class Namespace:
         if self._mounted:
             _checked(_libc.umount2(self._mounted.encode(), 2), "umount")  # MNT_DETACH
             self._mounted = None
+        self._netlink.close()
         os.close(self._fd)
 
     # The module's files. sysfs shows the namespace it was mounted in.
@@ -159,11 +232,16 @@ class Namespace:
     def stats(self):
         return {n: self.stat(n) for n in sorted(os.listdir(self.path("stats")))}
 
+    def outcomes(self):
+        """What became of messages."""
+        acted_on = {"learned", "lowered", "refreshed", "confirmed", "recorded", "outranked",
+                    "deferred"}
+        return {n: self.stat(n) for n in os.listdir(self.path("stats"))
+                if n in acted_on or n.startswith(("ignored_", "passed_"))}
+
     def handled(self):
         """Messages that are dealt with; "received" counts them before."""
-        acted_on = {"learned", "lowered", "refreshed", "confirmed", "recorded", "outranked"}
-        return sum(self.stat(n) for n in os.listdir(self.path("stats"))
-                   if n in acted_on or n.startswith(("ignored_", "passed_")))
+        return sum(self.outcomes().values())
 
     def count(self):
         return int(self.get("count"))

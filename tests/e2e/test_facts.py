@@ -69,15 +69,11 @@ class OnWire(unittest.TestCase):
                             input="\n".join(lines) + "\n")
 
     def assert_outcome(self, packet, reason, send=None):
-        before = self.srv.stats()
+        before = self.srv.outcomes()
         (send or self.inject)(packet)
-        lab.wait_for(lambda: self.srv.stat("received") > before["received"], "the message")
-        # Its outcome is counted after it was received, on whatever CPU.
-        moved = lab.wait_for(lambda: {name: count - before[name]
-                                      for name, count in self.srv.stats().items()
-                                      if name.startswith(("ignored_", "passed_", "lowered",
-                                                          "learned", "refreshed"))
-                                      and count != before[name]}, f"an outcome, {reason}")
+        lab.wait_for(lambda: self.srv.stat(reason) > before[reason], f"an outcome, {reason}")
+        moved = {name: count - before[name] for name, count in self.srv.outcomes().items()
+                 if count != before[name]}
         self.assertEqual(moved, {reason: 1})
 
     def assert_all_refused(self, cases, looked_at, vrf=None, send=None):
