@@ -376,7 +376,7 @@ class GoingAway(Deferred):
     def test_namespace_goes_and_the_socket_lives_on(self):
         """An orphan keeps its namespace until it gives up, not longer."""
         self.srv.sysctl(tcp_orphan_retries=1)
-        self.timers(1)
+        self.timers(8)
         _, srv = self.proven(20000)
         sent = self.in_flight(srv, 1448)
         self.forge(self.injector(), sent[0], 552)
