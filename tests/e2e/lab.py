@@ -82,9 +82,11 @@ class Netlink:
     FORMS = [re.compile(form + "$") for form in (
         r"link set (?P<dev>\S+) (?P<state>up|down)",
         r"link set (?P<dev>\S+) mtu (?P<mtu>\d+)",
+        r"link del (?P<dev>\S+)",
         r"link add (?P<new>\S+) mtu (?P<mtu>\d+) type veth peer name (?P<peer>\S+) "
         r"mtu (?P<peer_mtu>\d+) netns (?P<netns>\S+)",
         r"addr add (?P<address>[\d.]+)/(?P<length>\d+) dev (?P<dev>\S+)",
+        r"route (?P<route>add|replace|del) blackhole (?P<dst>[\d./]+)",
         r"route (?P<route>add|replace) (?P<dst>default|[\d./]+) via (?P<via>[\d.]+)"
         r"( mtu (?P<mtu>\d+))?( advmss (?P<advmss>\d+))?( table (?P<table>\d+))?")]
 
@@ -115,16 +117,19 @@ class Netlink:
         elif "route" in line:
             if metrics:
                 metrics = {"metrics": metrics}
-            self._socket.route(line["route"], dst=line["dst"], gateway=line["via"],
+            where = {"gateway": line["via"]} if "via" in line else {"type": "blackhole"}
+            self._socket.route(line["route"], dst=line["dst"], **where,
                                table=int(line.get("table", 254)), **metrics)
         else:
             index = socket.if_nametoindex(line["dev"])
             if "address" in line:
                 self._socket.addr("add", index=index, address=line["address"],
                                   prefixlen=int(line["length"]))
-            else:
+            elif "state" in line or metrics:
                 state = {"state": line["state"]} if "state" in line else {}
                 self._socket.link("set", index=index, **state, **metrics)
+            else:
+                self._socket.link("del", index=index)
 
     def close(self):
         if self._socket:

@@ -242,6 +242,7 @@ class FastOpen(OnPath):
 
 class Thousand(Forged):
     """1,000 identical messages, beside what the stock path makes of them."""
+    RTO = 100
 
     def outcome(self, mode):
         self.srv.set("mode", mode)
@@ -460,8 +461,6 @@ class Tunnel(OnPath):
         self.assertEqual(self.largest(far, srv), 1000)
         self.assertEqual(lab.tcp_info(srv)["pmtu"], 980)
         self.assertEqual(self.largest(*self.connect()), 1000)
-        entry, = self.srv.listing()
-        self.assertEqual((entry["mtu"], entry["state"]), ("980", "pinned"))
 
 
 class InVrf(unittest.TestCase):

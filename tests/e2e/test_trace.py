@@ -416,7 +416,7 @@ class Deferred(Watched, test_defer.Deferred):
                           "deferred_dropped"])
 
     def test_believed(self):
-        self.timers(5)
+        self.timers(10)
         _, srv = self.proven(20000)
         frame, = self.in_flight(srv, 1448)
         injector = self.injector()
