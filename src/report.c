@@ -23,6 +23,8 @@
 #include <net/raw.h>
 #include <net/udp.h>
 
+#define PING_REPORT_MAX	4096U	/* RFC 1812 4.3.2.3: 576 are usual */
+
 /* Offset of the quoted IP header from the message's own. */
 static unsigned int quote_at(const struct sk_buff *skb)
 {
@@ -186,9 +188,6 @@ static bool may_have_ping_sockets(const struct hostroute_net *hn)
  * (Where that does not lead to lo, an exception for it is made once on another
  * route, which marks what is cached of that stale. It changes no packet's path.)
  */
-
-#define PING_REPORT_MAX	4096U	/* RFC 1812 4.3.2.3: 576 are usual */
-
 static void tell_ping(const struct sk_buff *skb, const struct hostroute_msg *msg)
 {
 	unsigned int pretended = sizeof(struct iphdr) + sizeof(struct icmphdr) +
