@@ -58,7 +58,7 @@ help:
 	@echo 'make install         modules_install'
 	@echo 'make demo            KB 898060 replayed in QEMU: stock, the fault, the module (1 min)'
 	@echo 'make check           static checks; KUnit and end-to-end tests in QEMU under KASAN,'
-	@echo '                     lockdep and kmemleak; 32-bit kernels (30 min; 25 more to build'
+	@echo '                     lockdep and kmemleak; 32-bit kernels (45 min; 30 more to build'
 	@echo '                     the test kernels the first time)'
 	@echo 'make check-long      the same with a million routes, with everything at once on 2 CPUs'
 	@echo '                     as well as on 4, and with the kernel'"'"'s own pmtu.sh (50 min)'
