@@ -16,7 +16,7 @@ import sys
 import time
 
 import lab
-from lab import ACK, FIN, PSH, RST, SYN, Path
+from lab import ACK, FIN, RST, SYN, Path
 
 MODULE, OUT = sys.argv[1], pathlib.Path(sys.argv[2])
 PORT, CLIENT_PORT = 3389, 1083

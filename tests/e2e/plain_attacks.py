@@ -18,7 +18,7 @@ import unittest
 
 import attack
 import lab
-from attack import (FAR, G, LINK_MTU, NOWHERE, O, PORT, V, V_OTHER, Facts, Flow, Net, Owned,
+from attack import (G, LINK_MTU, NOWHERE, PORT, V, V_OTHER, Facts, Flow, Net, Owned,
                     Scene, echo_quote, exception, in_fragments, ip_quote, message, reply_quote,
                     socket_error, socket_mtu, tcp_quote, udp_quote)
 
@@ -924,12 +924,11 @@ def _(s):
 @case("89", "another namespace with the same addresses and the same connection", "no change",
       "no change", fresh=True)
 def _(s):
-    quote = s.quote()
     other = Net(s.net.mode)
     s.stack.callback(other.close)
     there = Scene(other, s.dst)
     s.stack.callback(there.close)
-    there.tell(quote)
+    there.tell(s.quote())
     there.segment
     there.tell(there.quote(), 900)
     other.barrier()

@@ -76,7 +76,7 @@ class Ccs2020(Paper):
         number its packets, and from one packet's number another's is guessed.
         (Kernels since 5.17 number a connection's packets apart.)"""
         for scene in self.both():
-            flow = scene.flow
+            scene.flow  # open before the message
             scene.tell(reply_quote(scene.dst), 68)
             frames = self.tcp(scene, 100, 100, 100, 1448)
             small = [f for f in frames if f.length < 552]
