@@ -49,6 +49,7 @@ class Flood(unittest.TestCase):
         self.net = Net(self.mode)
         self.stack.callback(self.net.close)
         self.vic = self.net.vic
+        self.mtu = 1400
 
     def note(self, text):
         print(f"note flood.{self._testMethodName}: {text}", flush=True)
@@ -133,34 +134,41 @@ class Flood(unittest.TestCase):
 
     def test_real_messages_are_obeyed(self):
         self.net.vic.ip(f"route replace default via {attack.G} rto_min 5s")
-        slowest, mtu = 0, 1400
         with self.flood():
             received = lambda: self.vic.stat("received")
             start = received()
             lab.wait_for(lambda: received() > start + 1000, "the flood")
             log = Log()
             self.stack.callback(log.close)
-            begun, start = time.monotonic(), received()
-            for _ in range(20):
-                # A path that was wide, and is narrower now than ever before.
-                self.net.gw.ip(f"link set tod mtu {attack.LINK_MTU}")
-                flow = Flow(self.net, self.net.fresh())
-                self.stack.callback(flow.close)
-                self.net.gw.ip(f"link set tod mtu {mtu}")
-                sent = time.monotonic()
-                flow.send(1448)
-                flow.settle()
-                slowest = max(slowest, time.monotonic() - sent)
-                self.assertEqual(self.vic.route_mtu(flow.dst), mtu)
-                mtu -= 10
-            while time.monotonic() - begun < 5:
-                time.sleep(0.1)
-            rate = (received() - start) / (time.monotonic() - begun)
-        self.note(f"{rate:.0f} forged messages a second; of 20 real ones the slowest took "
-                  f"{slowest * 1000:.0f} ms from the first segment to its arrival, cut to fit")
+            # While the machine is too busy to send that many it proves nothing.
+            for _ in range(4):
+                begun, start = time.monotonic(), received()
+                slowest = max(self.obeyed_after() for _ in range(20))
+                while time.monotonic() - begun < 5:
+                    time.sleep(0.1)
+                rate = (received() - start) / (time.monotonic() - begun)
+                self.note(f"{rate:.0f} forged messages a second; of 20 real ones the slowest "
+                          f"took {slowest * 1000:.0f} ms from the first segment to its "
+                          "arrival, cut to fit")
+                if rate >= RATE:
+                    break
         self.assertLess(slowest, 1)
         self.assertGreaterEqual(rate, RATE)
         self.assertEqual(log.lines(), [])
+
+    def obeyed_after(self):
+        """Seconds. A path that was wide, and is narrower now than ever before."""
+        self.mtu -= 10
+        self.net.gw.ip(f"link set tod mtu {attack.LINK_MTU}")
+        flow = Flow(self.net, self.net.fresh())
+        self.stack.callback(flow.close)
+        self.net.gw.ip(f"link set tod mtu {self.mtu}")
+        sent = time.monotonic()
+        flow.send(1448)
+        flow.settle()
+        took = time.monotonic() - sent
+        self.assertEqual(self.vic.route_mtu(flow.dst), self.mtu)
+        return took
 
 
 class FloodOnStock(Flood):
