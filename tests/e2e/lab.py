@@ -55,6 +55,19 @@ def wait_for(condition, what, timeout=None):
         time.sleep(0.01)
 
 
+def insmod(*params):
+    """Load the module, as insmod(8) does without its program being started."""
+    finit_module = 313
+    with open(os.environ["LAB_MODULE"], "rb") as f:
+        _checked(_libc.syscall(finit_module, f.fileno(), " ".join(params).encode(), 0),
+                 " ".join(("insmod", *params)))
+
+
+def rmmod():
+    delete_module = 176
+    _checked(_libc.syscall(delete_module, b"pmtu_hostroute", os.O_NONBLOCK), "rmmod")
+
+
 @contextlib.contextmanager
 def one_cpu():
     """The calling thread, and those it starts, stay on one CPU. Packets sent on
@@ -131,10 +144,34 @@ class Netlink:
             else:
                 self._socket.link("del", index=index)
 
+    def look_up(self, address, oif):
+        """In the calling thread's namespace."""
+        if not self._socket:
+            self._socket = pyroute2.IPRoute()
+        try:
+            found, = self._socket.route("get", dst=address, **oif)
+        except pyroute2.NetlinkError as e:
+            return Lookup(error=e.code)
+        metrics = found.get_attr("RTA_METRICS")
+        cache = found.get_attr("RTA_CACHEINFO")
+        return Lookup(found.get_attr("RTA_OIF"), found.get_attr("RTA_GATEWAY"),
+                      metrics and metrics.get_attr("RTAX_MTU"),
+                      bool(cache and cache["rta_expires"]))
+
     def close(self):
         if self._socket:
             self._socket.close()
             self._socket = None
+
+
+@dataclasses.dataclass
+class Lookup:
+    """What "ip route get" would show. An exception is an MTU that expires."""
+    oif: int = None
+    gateway: str = None
+    mtu: int = None
+    expires: bool = False
+    error: int = 0
 
 
 class Namespace:
@@ -177,6 +214,12 @@ class Namespace:
                     self._netlink.do(group)
             else:
                 self.run("ip", "-batch", "-", input="\n".join(group) + "\n")
+
+    def look_up(self, address, vrf=None):
+        """What the stock path knows about a destination."""
+        with self:
+            oif = {"oif": socket.if_nametoindex(vrf)} if vrf else {}
+            return self._netlink.look_up(address, oif)
 
     def sysctl(self, **values):
         with self:
@@ -259,12 +302,17 @@ class Namespace:
         return [dict(zip(head, line.split(), strict=True)) for line in lines[1:]]
 
     def have_applied(self, address):
-        """Pin a host route for an address that takes anything. Host routes are
-        applied a moment after the first one is there: wait for that."""
+        """Pin a host route for an address that takes anything, and wait until it is
+        applied."""
         self.set("add", f"{address} 1000")
+        self.wait_until_applied((address, 9))
+
+    def wait_until_applied(self, to):
+        """The hook that applies host routes is registered a moment after the first
+        one is there. @to has one that is smaller than this datagram."""
         with self.socket(socket.SOCK_DGRAM) as s:
             before = self.stat("fragmented")
-            wait_for(lambda: s.sendto(bytes(1400), (address, 9)) and
+            wait_for(lambda: s.sendto(bytes(1372), to) and
                      self.stat("fragmented") > before, "the host route to be applied")
 
     def route_mtu(self, address):

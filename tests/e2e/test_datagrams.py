@@ -46,16 +46,10 @@ class OnDatagramPath(OnPath):
         self.wait_until_applied(to or (Path.CLI, PORT))
 
     def wait_until_applied(self, to):
-        """The hook that does it is registered when there is something to do."""
-        if not self.srv.count():
-            return
-        s = self.datagrams(WANT, connected=False)
-        before = self.srv.stat("fragmented")
-        lab.wait_for(lambda: s.sendto(bytes(1372), to) and
-                     self.srv.stat("fragmented") > before, "the host route to be applied")
-        s.close()
-        while self.drop_one():
-            pass
+        if self.srv.count():
+            self.srv.wait_until_applied(to)
+            while self.drop_one():
+                pass
 
     def error_of(self, s):
         lab.wait_for(lambda: select.select([], [], [s], 0) or True, "")
@@ -147,7 +141,7 @@ class Connected(OnDatagramPath):
             s.recvmsg(2000, 512, MSG_ERRQUEUE)
         self.assertEqual((self.srv.count(), self.srv.stat("recorded")), (0, 1))
         self.assertEqual((self.srv.stat("reported"), self.srv.stat("own_route")), (0, 0))
-        self.assertIn("mtu", self.srv.run("ip", "route", "get", Path.CLI))
+        self.assertIsNotNone(self.srv.look_up(Path.CLI).mtu)
 
     def test_what_it_knows_is_its_own(self):
         """Without the unproven share nobody else learns of it."""
@@ -243,8 +237,8 @@ class Connected(OnDatagramPath):
         self.srv.set("flush", "all")	# else it is refused before it gets to the router
         self.tell(s, to=None)
         self.assertEqual(self.srv.stat("own_route"), 2)
-        lab.run("rmmod", "pmtu_hostroute")
-        lab.run("insmod", lab.os.environ["LAB_MODULE"])
+        lab.rmmod()
+        lab.insmod()
         self.error_of(s)
         self.assertTrue(self.sends(s))
         self.tell(s, to=None)

@@ -389,13 +389,13 @@ class GoingAway(Deferred):
 
     def test_module_goes(self):
         cli, srv = self.pending()
-        lab.run("rmmod", "pmtu_hostroute")
+        lab.rmmod()
         try:
             self.release(cli, srv)
             self.assertEqual(lab.receive(cli, 1448), b"f" * 1448)
             exchange(srv, cli, 20000)
         finally:
-            lab.run("insmod", os.environ["LAB_MODULE"])
+            lab.insmod()
 
     def test_setting(self):
         """A word, a namespace each; what waits goes on waiting."""

@@ -15,7 +15,7 @@ import test_lifetime
 from lab import Namespace, Path
 from test_connections import OnPath, exchange
 from test_datagrams import DO, INTERFACE, MTU, OMIT, PROBE, WANT
-from test_lifetime import Traffic, insmod, rmmod
+from test_lifetime import Traffic
 from test_router import mss_options
 
 NOT_SET = 4294967295
@@ -467,12 +467,12 @@ class GoingAway(unittest.TestCase):
     def test_module_under_traffic(self):
         path, traffic = self.start()
         for _ in range(5):
-            rmmod()
+            lab.rmmod()
             try:
                 self.assertIsNone(mtu_of(path.srv))
                 traffic.check()
             finally:
-                insmod()
+                lab.insmod()
             self.assertEqual(mtu_of(path.srv), (NOT_SET, 1500))
             set_mtu(path.srv, 576)
             traffic.check()
@@ -505,8 +505,8 @@ class GoingAway(unittest.TestCase):
             path, traffic = self.start()
             traffic.close()
             path.close()
-        rmmod()
-        insmod()
+        lab.rmmod()
+        lab.insmod()
 
     def test_files_in_use(self):
         """Readers and writers while devices come and go."""

@@ -62,11 +62,8 @@ class OnWire(unittest.TestCase):
         return injector.send
 
     def stock(self, addresses, vrf=None):
-        """What the stock path says of these destinations: exceptions show as an
-        MTU that expires."""
-        lines = [f"route get {'vrf ' + vrf if vrf else ''} {a}" for a in addresses]
-        return self.srv.run("ip", "-force", "-batch", "-", check=False,
-                            input="\n".join(lines) + "\n")
+        """What the stock path says of these destinations."""
+        return [self.srv.look_up(address, vrf) for address in addresses]
 
     def assert_outcome(self, packet, reason, send=None):
         before = self.srv.outcomes()
@@ -110,7 +107,7 @@ class Addresses(OnWire):
         self.assert_all_refused([("Echo Reply", reply, "ignored_icmp")], [untold])
         self.srv.set("mode", "off")
         self.inject(reply)
-        lab.wait_for(lambda: "expires" in self.stock([untold]), "the exception")
+        lab.wait_for(lambda: self.srv.look_up(untold).expires, "the exception")
 
     def test_wrong_quoted_checksum(self):
         """Case 11: some routers lower the quoted TTL and leave the checksum."""
@@ -211,7 +208,7 @@ class Protocols(OnWire):
             self.tunnel(FAR, kind)
             passed()
             self.srv.ip("link set tunnel down")
-            self.srv.ip("route flush cache")
+            self.srv.sysctl(route__flush=1)
             self.assert_nobodys()
             self.srv.ip("link del tunnel")
         # Its device may be elsewhere; and its other end anybody.
@@ -222,11 +219,11 @@ class Protocols(OnWire):
         other.ip("link set tunnel up")
         passed()
         # There already when the module comes.
-        lab.run("rmmod", "pmtu_hostroute")
-        lab.run("insmod", os.environ["LAB_MODULE"])
+        lab.rmmod()
+        lab.insmod()
         passed()
         other.ip("link del tunnel")
-        self.srv.ip("route flush cache")
+        self.srv.sysctl(route__flush=1)
         self.assert_nobodys()
 
 

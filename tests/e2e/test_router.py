@@ -632,8 +632,8 @@ class Life(Router):
             try:
                 lab.wait_for(lambda: self.mid.stat("forward_clamped") or
                              self.mid.set("add", f"{Chain.SRV} 900"), "a clamp")
-                lab.run("rmmod", "pmtu_hostroute")
-                lab.run("insmod", os.environ["LAB_MODULE"])
+                lab.rmmod()
+                lab.insmod()
             finally:
                 stop.set()
                 thread.join(lab.TIMEOUT)
@@ -642,9 +642,9 @@ class Life(Router):
         self.mid.set("forward", "clamp")	# and the namespace goes with it
 
     def test_parameter(self):
-        lab.run("rmmod", "pmtu_hostroute")
+        lab.rmmod()
         try:
-            lab.run("insmod", os.environ["LAB_MODULE"], "forward=clamp-untracked")
+            lab.insmod("forward=clamp-untracked")
             ns = Namespace("later")
             self.addCleanup(ns.delete)
             self.assertEqual((ns.get("forward"), self.mid.get("forward")),
@@ -654,8 +654,9 @@ class Life(Router):
             self.pass_a_message()
             self.assertEqual(self.mid.route_mtu(Chain.SRV), MTU)
         finally:
-            lab.run("rmmod", "pmtu_hostroute", check=False)
-            lab.run("insmod", os.environ["LAB_MODULE"])
+            with contextlib.suppress(OSError):
+                lab.rmmod()
+            lab.insmod()
 
 
 if __name__ == "__main__":

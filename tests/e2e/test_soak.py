@@ -18,7 +18,6 @@ import unittest
 import lab
 from lab import Path
 from test_connections import PORT, OnPath, exchange
-from test_lifetime import insmod, rmmod
 
 SECONDS = 60
 CEILING = 60			# max_routes is never set higher
@@ -148,8 +147,8 @@ class Soak(OnPath):
     def reload(self, rng):
         time.sleep(3)
         self.shared.set(Shared.RELOADING, 1)
-        rmmod()
-        insmod(f"max_routes={CEILING}")
+        lab.rmmod()
+        lab.insmod(f"max_routes={CEILING}")
         for address in STAY:
             lab.wait_for(lambda a=address: self.pinned(a), f"room for {address}")
         self.shared.add(Shared.RELOADS)
@@ -182,8 +181,8 @@ class Soak(OnPath):
     @staticmethod
     def fresh_module():
         """With its own defaults, whatever the test left."""
-        rmmod()
-        insmod()
+        lab.rmmod()
+        lab.insmod()
 
     def test_everything_at_once(self):
         self.addCleanup(self.fresh_module)
@@ -219,9 +218,9 @@ class Soak(OnPath):
         self.assertEqual((self.srv.count(), self.srv.listing()), (0, []))
         self.assertIn("hostroute", open("/proc/slabinfo", encoding="ascii").read())
         # The slab goes with the module, and the kernel warns if one is left in it.
-        rmmod()
+        lab.rmmod()
         self.assertNotIn("hostroute", open("/proc/slabinfo", encoding="ascii").read())
-        insmod()
+        lab.insmod()
 
     @staticmethod
     def ended(pid, workers):

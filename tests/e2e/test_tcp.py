@@ -241,11 +241,13 @@ class FastOpen(OnPath):
 
 
 class Thousand(Forged):
-    """1,000 identical messages, beside what the stock path makes of them."""
+    """1,000 identical messages, beside what the stock path makes of them: that
+    obeys at once."""
     RTO = 100
 
     def outcome(self, mode):
         self.srv.set("mode", mode)
+        self.srv.set("defer", "off")
         cli, srv = self.accepted()
         exchange(srv, cli, 20000)
         self.path.hold_acks()
@@ -271,7 +273,7 @@ class Thousand(Forged):
         self.path.hold_acks(False)
         self.assertEqual(len(lab.receive(cli, 5000)), 5000)
         self.srv.set("flush", "all")
-        self.srv.ip("route flush cache")
+        self.srv.sysctl(route__flush=1)
         self.path.wire.clear()
         return {"cwnd": after["snd_cwnd"], "cwnd before": before["snd_cwnd"],
                 "sent again": len(again), "retransmissions":

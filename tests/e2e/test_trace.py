@@ -359,9 +359,9 @@ class Routes(Traced):
         """It takes its events with it; what comes back is not traced unasked."""
         self.learn(320)
         self.trace.wait("learned")
-        lab.run("rmmod", SYSTEM)
+        lab.rmmod()
         self.assertFalse(os.path.exists(f"{TRACING}/events/{SYSTEM}"))
-        lab.run("insmod", os.environ["LAB_MODULE"])
+        lab.insmod()
         self.learn(320)
         self.assertEqual(self.trace.events, [])
         self.trace.enable(True)
@@ -434,8 +434,7 @@ class Observe(Traced):
         self.srv.set("mode", "observe")
 
     def stock_mtu(self):
-        shown = re.search(r"mtu (?:lock )?(\d+)", self.srv.run("ip", "route", "get", Path.CLI))
-        return int(shown[1]) if shown else None
+        return self.srv.look_up(Path.CLI).mtu
 
     def test_stock_acts(self):
         """Counted and traced as if; not learned. The stock path has it."""
