@@ -171,7 +171,7 @@ class Lookup:
     gateway: str = None
     mtu: int = None
     expires: bool = False
-    error: int = 0
+    error: object = None
 
 
 class Namespace:
@@ -217,9 +217,20 @@ class Namespace:
 
     def look_up(self, address, vrf=None):
         """What the stock path knows about a destination."""
+        if not pyroute2:
+            return self._ask_ip(address, *(("vrf", vrf) if vrf else ()))
         with self:
             oif = {"oif": socket.if_nametoindex(vrf)} if vrf else {}
             return self._netlink.look_up(address, oif)
+
+    def _ask_ip(self, address, *vrf):
+        with self:
+            said = run("ip", "route", "get", *vrf, address, check=False)
+            found = dict(re.findall(r"(via|dev|mtu|expires) (?:lock )?(\S+)", said))
+            if "dev" not in found:
+                return Lookup(error=said)
+            return Lookup(socket.if_nametoindex(found["dev"]), found.get("via"),
+                          int(found["mtu"]) if "mtu" in found else None, "expires" in found)
 
     def sysctl(self, **values):
         with self:
