@@ -699,6 +699,7 @@ static int device_event(struct notifier_block *nb, unsigned long event, void *pt
 		hostroute_route_device_mtu(dev);
 		break;
 	case NETDEV_UP:
+	case NETDEV_CHANGE:
 		hostroute_tunnel_up(dev);
 		break;
 	case NETDEV_DOWN:

@@ -114,13 +114,16 @@ static bool encapsulates(const struct sock *sk)
 
 /*
  * Is it a tunnel's? It came from the tunnel's socket, or (source ports may be
- * made up, and be another socket's by chance) went to a port that one is bound to.
+ * made up, and be another socket's by chance) went to a port that a tunnel sends to
+ * or is bound to.
  */
 static bool is_tunnels(struct hostroute_net *hn, const struct sk_buff *skb,
 		       const struct hostroute_msg *msg, const struct sock *sk)
 {
 	if (sk && (encapsulates(sk) || READ_ONCE(inet_sk(sk)->inet_dport)))
 		return encapsulates(sk);
+	if (hostroute_tunnel_sends(hn->net, msg))
+		return true;
 	sk = hostroute_compat_lookup_udp(hn->net, msg->daddr, msg->sport,
 					 msg->saddr, msg->dport,
 					 skb->dev->ifindex, 0);

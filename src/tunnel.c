@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * GRE tunnels that are up. A quote of GRE proves nothing, and its handler in
- * the stock kernel shares what a router claims before it looks for a tunnel. So
- * the tunnel is looked for here, first: without one it is a raw socket's.
+ * Tunnels that are up and whose messages must be told from others here. A quote
+ * of GRE proves nothing, and its handler in the stock kernel shares what a router
+ * claims before it looks for a tunnel. So the tunnel is looked for here, first:
+ * without one it is a raw socket's. And a tunnel in UDP (FOU, GUE) may have a socket
+ * at neither port of what it sends: without the tunnel it is some program's.
  * (The handlers of other tunnels look themselves.)
  *
  * A tunnel's device may be in another namespace than its packets, and there is
@@ -17,14 +19,16 @@
 #include <net/ip_tunnels.h>
 #include <net/rtnetlink.h>
 
-/* In @tunnels while @dev is up, under RTNL; found under RCU. */
-struct gre_tunnel {
+/* In one of the lists while @dev is up, under RTNL; found under RCU. */
+struct tunnel {
 	struct list_head	list;
+	struct list_head	*in;
 	const struct net_device	*dev;
 	struct rcu_head		rcu;
 };
 
-static LIST_HEAD(tunnels);
+static LIST_HEAD(over_gre);
+static LIST_HEAD(over_udp);
 
 /* Anybody can have them looked at. Where there are more, it may be one of them. */
 #define LOOK_MAX	64
@@ -32,7 +36,9 @@ static LIST_HEAD(tunnels);
 /* There was no memory for one: nobody can say any more that there is none. */
 static bool incomplete;
 
-/* These kinds' private data begins with a struct ip_tunnel. */
+/* The private data of these kinds, and of those below, begins with a struct
+ * ip_tunnel.
+ */
 static bool is_gre(const struct net_device *dev)
 {
 	const char *kind = dev->rtnl_link_ops ? dev->rtnl_link_ops->kind : "";
@@ -41,36 +47,72 @@ static bool is_gre(const struct net_device *dev)
 	       !strcmp(kind, "erspan");
 }
 
-static struct gre_tunnel *find(const struct net_device *dev)
+/* The port that it sends to if it puts its packets in UDP, else 0. */
+static __be16 udp_port(const struct net_device *dev)
 {
-	struct gre_tunnel *tunnel;
+	const struct ip_tunnel *tunnel = netdev_priv(dev);
 
-	list_for_each_entry(tunnel, &tunnels, list)
+	return READ_ONCE(tunnel->encap.type) == TUNNEL_ENCAP_NONE ?
+	       0 : READ_ONCE(tunnel->encap.dport);
+}
+
+/* Where it belongs; NULL if it is none of these. */
+static struct list_head *list_of(const struct net_device *dev)
+{
+	const char *kind = dev->rtnl_link_ops ? dev->rtnl_link_ops->kind : "";
+	bool gre = is_gre(dev);
+
+	if ((gre || !strcmp(kind, "ipip") || !strcmp(kind, "sit")) && udp_port(dev))
+		return &over_udp;
+	return gre ? &over_gre : NULL;
+}
+
+static struct tunnel *find(const struct net_device *dev)
+{
+	struct tunnel *tunnel;
+
+	list_for_each_entry(tunnel, &over_gre, list)
+		if (tunnel->dev == dev)
+			return tunnel;
+	list_for_each_entry(tunnel, &over_udp, list)
 		if (tunnel->dev == dev)
 			return tunnel;
 	return NULL;
 }
 
+static void forget(struct tunnel *tunnel)
+{
+	list_del_rcu(&tunnel->list);
+	kfree_rcu(tunnel, rcu);
+}
+
 /**
- * hostroute_tunnel_up - a device has come up
+ * hostroute_tunnel_up - a device has come up, or was changed while it is
  * @dev: the device
  *
  * Context: RTNL.
  */
 void hostroute_tunnel_up(const struct net_device *dev)
 {
-	struct gre_tunnel *tunnel;
+	struct list_head *in = list_of(dev);
+	struct tunnel *tunnel;
 
 	ASSERT_RTNL();
-	if (!is_gre(dev) || find(dev))
+	tunnel = find(dev);
+	if (tunnel && tunnel->in == in)
+		return;
+	if (tunnel)
+		forget(tunnel);
+	if (!in)
 		return;
 	tunnel = kzalloc(sizeof(*tunnel), GFP_KERNEL);
 	if (!tunnel) {
 		WRITE_ONCE(incomplete, true);
 		return;
 	}
+	tunnel->in = in;
 	tunnel->dev = dev;
-	list_add_rcu(&tunnel->list, &tunnels);
+	list_add_rcu(&tunnel->list, in);
 }
 
 /**
@@ -81,14 +123,12 @@ void hostroute_tunnel_up(const struct net_device *dev)
  */
 void hostroute_tunnel_down(const struct net_device *dev)
 {
-	struct gre_tunnel *tunnel;
+	struct tunnel *tunnel;
 
 	ASSERT_RTNL();
 	tunnel = find(dev);
-	if (!tunnel)
-		return;
-	list_del_rcu(&tunnel->list);
-	kfree_rcu(tunnel, rcu);
+	if (tunnel)
+		forget(tunnel);
 }
 
 /* One that takes its endpoints from elsewhere may have any. Its administrator
@@ -101,6 +141,8 @@ static bool sends(const struct net_device *dev, const struct net *net,
 	__be32 remote = READ_ONCE(tunnel->parms.iph.daddr);
 	__be32 local = READ_ONCE(tunnel->parms.iph.saddr);
 
+	if (msg->protocol == IPPROTO_UDP && udp_port(dev) != msg->dport)
+		return false;
 	return net_eq(READ_ONCE(tunnel->net), net) &&
 	       (tunnel->collect_md ||
 		((!remote || remote == msg->daddr) &&
@@ -108,20 +150,21 @@ static bool sends(const struct net_device *dev, const struct net *net,
 }
 
 /**
- * hostroute_tunnel_sends - may a GRE tunnel have sent the quoted packet?
+ * hostroute_tunnel_sends - may one of these have sent the quoted packet?
  * @net: the namespace
- * @msg: a message that quotes GRE, parsed
+ * @msg: a message that quotes GRE or UDP, parsed
  *
  * Context: RCU.
  */
 bool hostroute_tunnel_sends(const struct net *net, const struct hostroute_msg *msg)
 {
-	const struct gre_tunnel *tunnel;
+	const struct list_head *list = msg->protocol == IPPROTO_GRE ? &over_gre : &over_udp;
+	const struct tunnel *tunnel;
 	unsigned int looked_at = 0;
 
 	if (READ_ONCE(incomplete))
 		return true;
-	list_for_each_entry_rcu(tunnel, &tunnels, list)
+	list_for_each_entry_rcu(tunnel, list, list)
 		if (looked_at++ == LOOK_MAX || sends(tunnel->dev, net, msg))
 			return true;
 	return false;
