@@ -110,8 +110,8 @@
  *     user's socket keeps its namespace).
  *   device going: clones of it are moved to the blackhole device; its entry is
  *     freed by RCU, after its files. A tunnel's is off the list when it goes
- *     down, a grace period before it is freed. To another namespace: its own routes are
- *     dead, and it gets new ones there.
+ *     down, a grace period before it is freed. To another namespace: its own
+ *     routes are dead, and it gets new ones there.
  *   VRF going: its routes go with it.
  *   module going: devices' files and routes before all else.
  *   namespace, module going: the files and the shrinker first, then the hooks,

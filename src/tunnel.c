@@ -36,15 +36,21 @@ static LIST_HEAD(over_udp);
 /* There was no memory for one: nobody can say any more that there is none. */
 static bool incomplete;
 
-/* The private data of these kinds, and of those below, begins with a struct
- * ip_tunnel.
- */
+/* The private data of all these kinds begins with a struct ip_tunnel. */
+static bool is_kind(const struct net_device *dev, const char *kind)
+{
+	return dev->rtnl_link_ops && !strcmp(dev->rtnl_link_ops->kind, kind);
+}
+
 static bool is_gre(const struct net_device *dev)
 {
-	const char *kind = dev->rtnl_link_ops ? dev->rtnl_link_ops->kind : "";
+	return is_kind(dev, "gre") || is_kind(dev, "gretap") ||
+	       is_kind(dev, "erspan");
+}
 
-	return !strcmp(kind, "gre") || !strcmp(kind, "gretap") ||
-	       !strcmp(kind, "erspan");
+static bool is_tunnel(const struct net_device *dev)
+{
+	return is_gre(dev) || is_kind(dev, "ipip") || is_kind(dev, "sit");
 }
 
 /* The port that it sends to if it puts its packets in UDP, else 0. */
@@ -56,15 +62,12 @@ static __be16 udp_port(const struct net_device *dev)
 	       0 : READ_ONCE(tunnel->encap.dport);
 }
 
-/* Where it belongs; NULL if it is none of these. */
+/* Where a tunnel belongs; NULL: its messages need not be told from others. */
 static struct list_head *list_of(const struct net_device *dev)
 {
-	const char *kind = dev->rtnl_link_ops ? dev->rtnl_link_ops->kind : "";
-	bool gre = is_gre(dev);
-
-	if ((gre || !strcmp(kind, "ipip") || !strcmp(kind, "sit")) && udp_port(dev))
+	if (udp_port(dev))
 		return &over_udp;
-	return gre ? &over_gre : NULL;
+	return is_gre(dev) ? &over_gre : NULL;
 }
 
 static struct tunnel *find(const struct net_device *dev)
@@ -94,10 +97,13 @@ static void forget(struct tunnel *tunnel)
  */
 void hostroute_tunnel_up(const struct net_device *dev)
 {
-	struct list_head *in = list_of(dev);
+	struct list_head *in;
 	struct tunnel *tunnel;
 
 	ASSERT_RTNL();
+	if (!is_tunnel(dev))
+		return;
+	in = list_of(dev);
 	tunnel = find(dev);
 	if (tunnel && tunnel->in == in)
 		return;
@@ -126,6 +132,8 @@ void hostroute_tunnel_down(const struct net_device *dev)
 	struct tunnel *tunnel;
 
 	ASSERT_RTNL();
+	if (!is_tunnel(dev))
+		return;
 	tunnel = find(dev);
 	if (tunnel)
 		forget(tunnel);
