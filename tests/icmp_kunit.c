@@ -6,7 +6,8 @@
 #include "../src/icmp.c"
 #include "../src/stats.c"
 
-#include <kunit/test.h>
+#define PACKET_SIZE	512
+#include "packet_fixture.h"
 
 /* Outer IP header, ICMP header, quoted IP header, 8 bytes of transport. */
 #define OUTER		0
@@ -18,11 +19,6 @@
 #define SERVER		0x0a6601f8	/* 10.102.1.248 */
 #define CLIENT		0x0a662d0c	/* 10.102.45.12 */
 #define ROUTER		0x0a660101
-
-struct packet {
-	u8 bytes[512];
-	unsigned int len;
-};
 
 static void put16(struct packet *p, unsigned int at, u16 value)
 {
@@ -74,28 +70,6 @@ static void make_valid(struct packet *p)
 	put16(p, TRANSPORT + 2, 1083);
 	put32(p, TRANSPORT + 4, 3814299455U);
 	seal(p);
-}
-
-/* The first @linear bytes in the head, the rest in a page. The head's buffer
- * ends where they end, so that KASAN sees a read past it.
- */
-static struct sk_buff *make_skb(struct kunit *test, const struct packet *p,
-				unsigned int linear)
-{
-	struct sk_buff *skb = alloc_skb(linear, GFP_KERNEL);
-	struct page *page;
-
-	KUNIT_ASSERT_NOT_NULL(test, skb);
-	skb_put_data(skb, p->bytes, linear);
-	if (linear < p->len) {
-		page = alloc_page(GFP_KERNEL);
-		KUNIT_ASSERT_NOT_NULL(test, page);
-		memcpy(page_address(page), p->bytes + linear, p->len - linear);
-		skb_add_rx_frag(skb, 0, page, 0, p->len - linear, PAGE_SIZE);
-	}
-	skb->pkt_type = PACKET_HOST;
-	skb_reset_network_header(skb);
-	return skb;
 }
 
 static enum hostroute_outcome parse_split(struct kunit *test,

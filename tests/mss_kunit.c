@@ -5,9 +5,11 @@
  */
 #include "../src/mss.c"
 
-#include <kunit/test.h>
 #include <linux/prandom.h>
 #include <linux/slab.h>
+
+#define PACKET_SIZE	128
+#include "packet_fixture.h"
 
 #define LISTS		1000000
 #define MTU		1000
@@ -217,11 +219,6 @@ static void a_million_lists(struct kunit *test)
 #define TCP_AT		20
 #define LIST_AT		40
 
-struct packet {
-	u8 bytes[128];
-	unsigned int len;
-};
-
 static __sum16 tcp_sum(const struct packet *p)
 {
 	unsigned int len = p->len - TCP_AT;
@@ -248,24 +245,6 @@ static void make_syn(struct packet *p, const u8 *list, unsigned int len)
 	memcpy(&p->bytes[LIST_AT], list, len);
 	memcpy(&p->bytes[LIST_AT + padded], "hello", 5);
 	*(__sum16 *)&p->bytes[TCP_AT + 16] = tcp_sum(p);
-}
-
-static struct sk_buff *make_skb(struct kunit *test, const struct packet *p,
-				unsigned int linear)
-{
-	struct sk_buff *skb = alloc_skb(linear, GFP_KERNEL);
-	struct page *page;
-
-	KUNIT_ASSERT_NOT_NULL(test, skb);
-	skb_put_data(skb, p->bytes, linear);
-	if (linear < p->len) {
-		page = alloc_page(GFP_KERNEL);
-		KUNIT_ASSERT_NOT_NULL(test, page);
-		memcpy(page_address(page), p->bytes + linear, p->len - linear);
-		skb_add_rx_frag(skb, 0, page, 0, p->len - linear, PAGE_SIZE);
-	}
-	skb_reset_network_header(skb);
-	return skb;
 }
 
 static void read_back(struct kunit *test, const struct sk_buff *skb, struct packet *p)
