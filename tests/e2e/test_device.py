@@ -42,6 +42,16 @@ def mtu_of(ns, dev="eth0"):
     return None if None in got else tuple(int(v) for v in got)
 
 
+def change(ns, what, value):
+    """The MTU of its device, or of the host route to the client; None: no such."""
+    if what == "device":
+        set_mtu(ns, value)
+    elif value:
+        ns.set("add", f"{Path.CLI} {value}")
+    else:
+        ns.set("del", Path.CLI)
+
+
 class OnDevice(OnPath):
     def setUp(self):
         super().setUp()
@@ -150,12 +160,7 @@ class Connections(OnDevice):
                  ("route", None, 576), ("device", NOT_SET, 1500))
         for what, value, expected in steps:
             with self.subTest(f"{what} {value}"):
-                if what == "device":
-                    set_mtu(self.srv, value)
-                elif value:
-                    self.srv.set("add", f"{Path.CLI} {value}")
-                else:
-                    self.srv.set("del", Path.CLI)
+                change(self.srv, what, value)
                 self.assertEqual(self.largest(cli, srv), expected)
 
     def test_learned_under_it(self):
@@ -342,12 +347,7 @@ class Datagrams(test_datagrams.OnDatagramPath):
                 ("route", 9000, 1500), ("device", 576, 576), ("route", None, 576),
                 ("device", NOT_SET, 1500)):
             with self.subTest(f"{what} {value}"):
-                if what == "device":
-                    set_mtu(self.srv, value)
-                elif value:
-                    self.srv.set("add", f"{Path.CLI} {value}")
-                else:
-                    self.srv.set("del", Path.CLI)
+                change(self.srv, what, value)
                 self.refused(s, expected + 1)
                 self.assert_one(self.sent(s, expected), True)
 
