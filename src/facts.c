@@ -20,7 +20,10 @@
 #include "../pmtu_hostroute.h"
 #include "compat.h"
 
+#include <linux/etherdevice.h>
+#include <linux/if_arp.h>
 #include <linux/in.h>
+#include <net/arp.h>
 #include <net/ip.h>
 #include <net/ip_fib.h>
 #include <net/l3mdev.h>
@@ -65,7 +68,8 @@ static enum hostroute_outcome no_route(const struct net *net, long err)
 	}
 }
 
-/* No router is on the way to a neighbour. Behind a device without neighbours
+/* No router is on the way to a neighbour, and if something else is, it is not
+ * somebody further away who can tell: see neighbour_says(). Behind a device without neighbours
  * (PPP, a tunnel) anybody may be.
  */
 static bool on_link(const struct rtable *rt)
@@ -74,7 +78,32 @@ static bool on_link(const struct rtable *rt)
 	       !(rt->dst.dev->flags & (IFF_NOARP | IFF_POINTOPOINT));
 }
 
+/* A bridge with a tunnel among its ports answers in the name of whom the packet
+ * was for, with his hardware address (iptunnel_pmtud_build_icmp()). Nobody who is
+ * further away can send a frame like that.
+ */
+static bool neighbour_says(const struct sk_buff *skb,
+			   const struct hostroute_msg *msg,
+			   struct net_device *dev)
+{
+	u8 address[ALIGN(MAX_ADDR_LEN, sizeof(long))] __aligned(2);
+	const struct neighbour *neigh;
+
+	/* skb->dev may be a VRF's. */
+	if (msg->router != msg->daddr || IPCB(skb)->iif != dev->ifindex)
+		return false;
+	if (dev->type != ARPHRD_ETHER || !skb_mac_header_was_set(skb) ||
+	    skb_mac_header_len(skb) < ETH_HLEN)
+		return false;
+	neigh = __ipv4_neigh_lookup_noref(dev, (__force u32)msg->daddr);
+	if (!neigh || !(READ_ONCE(neigh->nud_state) & NUD_VALID))
+		return false;
+	neigh_ha_snapshot(address, neigh, dev);
+	return ether_addr_equal(address, eth_hdr(skb)->h_source);
+}
+
 static enum hostroute_outcome judge_route(const struct rtable *rt,
+					  const struct sk_buff *skb,
 					  const struct hostroute_msg *msg,
 					  struct hostroute_path *path)
 {
@@ -87,7 +116,7 @@ static enum hostroute_outcome judge_route(const struct rtable *rt,
 	/* Plain, not clonable: it may be stale by now, and still tells. */
 	if (!hostroute_route_plain(dst))
 		return HOSTROUTE_PASSED_ROUTE;
-	if (on_link(rt))
+	if (on_link(rt) && !neighbour_says(skb, msg, dst->dev))
 		return HOSTROUTE_IGNORED_ON_LINK;
 	/* Not what the stock path has made of the same claims. */
 	path->estimate = dst_metric_raw(dst, RTAX_MTU) ?:
@@ -107,7 +136,7 @@ static enum hostroute_outcome check_route(struct net *net,
 
 	if (IS_ERR(rt))
 		return no_route(net, PTR_ERR(rt));
-	outcome = judge_route(rt, msg, path);
+	outcome = judge_route(rt, skb, msg, path);
 	ip_rt_put(rt);
 	return outcome;
 }

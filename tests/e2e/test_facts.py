@@ -235,6 +235,42 @@ class Routes(OnWire):
              for proto in JUDGED_BY_ROUTE for dst in (GATEWAY, "192.0.2.77")],
             (GATEWAY, "192.0.2.77"))
 
+    def neighbour(self, address, mac, dev="eth0", state="permanent"):
+        self.srv.ip(f"neigh replace {address} lladdr {mac} dev {dev} nud {state}")
+
+    def test_neighbour_speaks_for_itself(self):
+        """A bridge with a tunnel among its ports answers like that: in the name
+        and with the hardware address of whom the packet was for."""
+        mac = self.rtr.device("toserver", "address")
+        self.neighbour(GATEWAY, mac)
+        for proto in JUDGED_BY_ROUTE:
+            self.assert_recorded(GATEWAY, 1200, message(GATEWAY, proto))
+            # Unproven, as everything that has no connection.
+            self.assert_recorded(GATEWAY, 552, message(GATEWAY, proto, mtu=400))
+
+    def test_who_is_not_the_neighbour(self):
+        """One thing away from that each: who forges it from further away cannot
+        make the link's last hop send with another's hardware address."""
+        mac = self.rtr.device("toserver", "address")
+        other = "02:00:00:00:00:77"
+        by_eth1 = self.plug("eth1", "toserver2", "198.51.100.1", "198.51.100.2")
+        refused = lambda what, packet, send=None: self.assert_all_refused(
+            [(f"{NAMES[proto]}, {what}", packet(proto), "ignored_on_link")
+             for proto in JUDGED_BY_ROUTE], [GATEWAY, "192.0.2.77"], send=send)
+        itself = lambda proto: message(GATEWAY, proto)
+        self.neighbour(GATEWAY, mac)
+        self.neighbour("192.0.2.77", mac)
+        refused("by another", lambda proto: message(GATEWAY, proto, router="192.0.2.77"))
+        refused("from afar", lambda proto: message(GATEWAY, proto, router=FAR))
+        refused("by another device", itself, by_eth1)
+        self.neighbour(GATEWAY, other)
+        refused("with another hardware address", itself)
+        for state in ("incomplete", "failed"):
+            self.neighbour(GATEWAY, mac, state=state)
+            refused(state, itself)
+        self.srv.ip(f"neigh del {GATEWAY} dev eth0")
+        refused("unknown", itself)
+
     def test_no_gateway_and_yet_far_away(self):
         """On a device without neighbours everybody is behind it."""
         with self.srv:
@@ -299,7 +335,7 @@ class Routes(OnWire):
                     "route add blackhole 203.0.113.9/32")
         in_red = lambda dst, proto=UDP, mtu=1200: message(
             dst, proto, mtu, src="198.51.100.1", router="198.51.100.2")
-        cases = [("on-link", in_red("198.51.100.2"), "ignored_on_link"),
+        cases = [("on-link", in_red("198.51.100.77"), "ignored_on_link"),
                  ("broadcast", in_red("198.51.100.255"), "ignored_destination"),
                  ("own address", in_red("198.51.100.1"), "ignored_destination"),
                  ("own address, GRE", in_red("198.51.100.1", GRE), "ignored_destination"),
@@ -307,6 +343,8 @@ class Routes(OnWire):
         self.assert_all_refused(cases, ("198.51.100.2", FAR, "203.0.113.8"), "red", inject)
         for dst in (FAR, "203.0.113.9", GATEWAY):
             self.assert_recorded(dst, 1200, in_red(dst), inject, vrf="red")
+        self.neighbour("198.51.100.2", self.rtr.device("toserver2", "address"), "eth1")
+        self.assert_recorded("198.51.100.2", 1200, in_red("198.51.100.2"), inject, vrf="red")
         # And the other way round.
         for dst in (FAR, "203.0.113.8", "198.51.100.1", "198.51.100.2"):
             self.assert_recorded(dst, 1200, message(dst))
