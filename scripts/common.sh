@@ -158,3 +158,31 @@ add_program() {
 	cp "$program" "$1/sbin/$2"
 	add_libraries "$1" "$program"
 }
+
+# judge_guest NAME STATUS CONSOLE RESULTS [COMMAND]: repeats what a guest said and counts
+# it in passed and failed; COMMAND takes the lines of other kinds. It must have come to
+# its end, with STATUS of qemu-run, and its kernel must not have complained.
+judge_guest() {
+	local name=$1 status=$2 console=$3 results=$4 command=${5:-:} what rest line
+	while read -r what rest; do
+		case $what in
+		pass) passed=$((passed + 1)); echo "pass $rest" ;;
+		fail) failed=$((failed + 1)); echo "fail $rest" ;;
+		note) echo "note $rest" ;;
+		*) "$command" "$what" "$rest" ;;
+		esac
+	done < <(tr -d '\r' <"$results")
+	if [ "$status" != 0 ] || [ "$(tr -d '\r' <"$results" | tail -n 1)" != end ]; then
+		tail -n 20 "$console"
+		failed=$((failed + 1))
+		echo "fail $name: the guest did not come to its end (QEMU: $status), see $console"
+	fi
+	if line=$(grep -a -E -m 1 'BUG:|WARNING:|INFO: |Oops|Kernel panic|soft lockup|to become free' \
+			"$console"); then
+		failed=$((failed + 1))
+		echo "fail $name.console: $(tr -d '\r' <<<"$line")"
+	else
+		passed=$((passed + 1))
+		echo "pass $name.console"
+	fi
+}

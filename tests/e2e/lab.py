@@ -542,13 +542,17 @@ def mac_of(ns, dev):
 
 
 class Capture:
-    """Every IPv4 packet on a device, until stopped."""
+    """Every IPv4 packet on a device, until stopped, with the kernel's own time for
+    it: it may be read much later."""
+
+    TIMESTAMPNS = 64  # SO_TIMESTAMPNS_NEW
 
     def __init__(self, ns, dev):
         self._frames = []
         self._lock = threading.Lock()
         self._socket = ns.socket(socket.SOCK_RAW, socket.AF_PACKET, socket.htons(3))
         self._socket.setsockopt(socket.SOL_SOCKET, 33, 1 << 25)  # SO_RCVBUFFORCE
+        self._socket.setsockopt(socket.SOL_SOCKET, self.TIMESTAMPNS, 1)
         self._socket.bind((dev, 3))
         self._socket.setblocking(False)
         self._wake = os.pipe()
@@ -560,11 +564,13 @@ class Capture:
         with self._lock:
             while self._socket.fileno() >= 0:
                 try:
-                    packet, address = self._socket.recvfrom(1 << 17)
+                    packet, control, _, address = self._socket.recvmsg(1 << 17, 64)
                 except BlockingIOError:
                     return
                 if address[1] == 0x0800:
-                    frame = parse(packet[14:], time.time())
+                    (_, _, stamp), = control
+                    seconds, nanoseconds = struct.unpack("qq", stamp)
+                    frame = parse(packet[14:], seconds + nanoseconds / 1e9)
                     if frame:
                         self._frames.append(frame)
 
