@@ -172,6 +172,50 @@ class GoingAway(unittest.TestCase):
                 traffic.close()
             path.plug_server()
 
+    def test_changes_under_traffic(self):
+        """The gateway, the route, the link and the address go and come back: the
+        connection goes on by what there is then, and no packet is too big."""
+        path = Path(320)
+        self.addCleanup(path.close)
+        gateway2 = "10.102.1.254"
+        path.rtr.ip(f"addr add {gateway2}/24 dev toserver")
+        default = f"route replace default via {Path.RTR_SRV}"
+        changes = {
+            "gateway": [f"route replace default via {gateway2}"],
+            "and back": [default],
+            "host route": [f"route add {Path.CLI}/32 via {gateway2}"],
+            "its metrics": [f"route change {Path.CLI}/32 via {gateway2} advmss 1000"],
+            "no host route": [f"route del {Path.CLI}/32"],
+            "no route at all": ["route del default", default],
+            "rule": [f"route add default via {gateway2} table 77",
+                     f"rule add from {Path.SRV} table 77"],
+            "no rule": [f"rule del from {Path.SRV} table 77", "route flush table 77"],
+            "link": ["link set eth0 down", "link set eth0 up", default],
+            "address": [f"addr del {Path.SRV}/24 dev eth0", f"addr add {Path.SRV}/24 dev eth0",
+                        default],
+        }
+        traffic = Traffic(path)
+        try:
+            traffic.check()
+            lab.wait_for(lambda: path.srv.route_mtu(Path.CLI) == 320, "the host route")
+            traffic.check()
+            path.wire.clear()
+            for what, commands in [*changes.items()] * 3:
+                with self.subTest(what):
+                    path.srv.ip(*commands)
+                    lab.wait_for(lambda: path.srv.device("eth0", "operstate") == "up", "the link")
+                    traffic.check()
+            frames = path.wire.frames
+            self.assertTrue([f for f in path.from_server(frames) if f.length == 320],
+                            "the path's MTU is not made use of")
+            self.assertEqual([f for f in path.from_server(frames) if f.length > 320], [])
+            self.assertEqual([f for f in frames if f.frag_needed], [], "told again")
+            self.assertEqual(path.srv.count(), 1)
+            # With a reference left it would never end.
+            path.srv.ip("link del eth0")
+        finally:
+            traffic.close()
+
     def test_device_after_module(self):
         """A socket that was clamped, idle when the module went, must not keep
         its device from going."""
