@@ -10,7 +10,7 @@ KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR)
 
 .DEFAULT_GOAL := modules
 .PHONY: modules load unload install clean help demo check check-long \
-	check-harness sparse checkpatch
+	check-harness bench sparse checkpatch
 
 modules: $(KDIR)
 	+$(KBUILD) W=1 modules
@@ -52,6 +52,9 @@ check-long:
 check-harness:
 	scripts/check harness
 
+bench:
+	scripts/bench
+
 help:
 	@echo 'make                 build $(MODULE) for the running kernel, or KDIR=...'
 	@echo 'make load | unload   insmod, rmmod'
@@ -64,6 +67,8 @@ help:
 	@echo '                     as well as on 4, and with the kernel'"'"'s own pmtu.sh (50 min)'
 	@echo 'make check-harness   proof that make check can fail: a failing KUnit case, a missing'
 	@echo '                     results file, a WARN, a leak, a guest that hangs (5 min)'
+	@echo 'make bench           stock kernel and module measured in QEMU, instruction by'
+	@echo '                     instruction, against the goals (15 min); ACCEL=kvm: by the clock'
 	@echo 'make sparse          sparse with endian checks, silent when all is well'
 	@echo 'make checkpatch      checkpatch.pl --strict'
 	@echo 'make clean           everything built here; not the cached kernels'
