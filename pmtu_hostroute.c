@@ -365,11 +365,11 @@ enum hostroute_outcome hostroute_net_learn(struct hostroute_net *hn,
 	case HOSTROUTE_LEARNED:
 	case HOSTROUTE_CONFIRMED:
 		sweep_if_none_is_due(hn);
-		/* Anybody can make many of these. The barrier's other half is in
-		 * output_work().
+		/* Many may come at once, and to wake a worker for each would cost as
+		 * much again. The barrier's other half is in output_work().
 		 */
 		smp_mb();
-		if (!unproven || !READ_ONCE(hn->output_on))
+		if (!READ_ONCE(hn->output_on))
 			hostroute_output_update(hn);
 		fallthrough;
 	case HOSTROUTE_LOWERED:		/* maybe of a pinned one, for a while */
