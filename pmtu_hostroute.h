@@ -257,6 +257,10 @@ enum hostroute_outcome hostroute_facts_check(struct net *net,
 					     const struct hostroute_msg *msg,
 					     struct hostroute_path *path);
 
+enum hostroute_outcome hostroute_facts_no_socket(struct net *net,
+						 const struct sk_buff *skb,
+						 const struct hostroute_msg *msg);
+
 enum hostroute_outcome hostroute_facts_check_forwarded(struct net *net,
 						       const struct sk_buff *skb,
 						       const struct hostroute_msg *msg,

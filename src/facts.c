@@ -157,6 +157,56 @@ static bool stock_knows(const struct net *net, const struct hostroute_msg *msg)
 	return msg->protocol != IPPROTO_GRE || hostroute_tunnel_sends(net, msg);
 }
 
+/* Of a datagram or an Echo its route says whether it went to this host or to many,
+ * and that is looked up in any case. Rules may have it go elsewhere.
+ */
+static bool route_tells(const struct net *net, const struct hostroute_msg *msg)
+{
+	return (msg->protocol == IPPROTO_UDP || msg->protocol == IPPROTO_ICMP) &&
+	       !fib4_has_custom_rules(net);
+}
+
+/* What came in for an address of this host quotes what left from it (the parser has
+ * seen to that): nobody need be asked again, unless rules make it this host's.
+ */
+static bool came_for_us(const struct net *net, const struct sk_buff *skb)
+{
+	const struct rtable *rt = skb_rtable(skb);
+
+	return rt && rt->rt_type == RTN_LOCAL && !fib4_has_custom_rules(net);
+}
+
+static bool is_nobodys_path(unsigned int type)
+{
+	return type == RTN_BROADCAST || type == RTN_MULTICAST;
+}
+
+static bool is_our_own(struct net *net, const struct net_device *dev, __be32 addr)
+{
+	unsigned int type = inet_addr_type_dev_table(net, dev, addr);
+
+	return type == RTN_LOCAL || is_nobodys_path(type);
+}
+
+/**
+ * hostroute_facts_no_socket - why is there no connection that a message quotes?
+ * @net:  the namespace
+ * @skb:  the message, at LOCAL_IN
+ * @msg:  the message, parsed, of TCP
+ *
+ * There is none to a broadcast address: so the question is put off until there is
+ * none, and costs nothing where there is one.
+ *
+ * Context: softirq, RCU. Return: what became of the message.
+ */
+enum hostroute_outcome hostroute_facts_no_socket(struct net *net,
+						 const struct sk_buff *skb,
+						 const struct hostroute_msg *msg)
+{
+	return is_nobodys_path(inet_addr_type_dev_table(net, skb->dev, msg->daddr)) ?
+	       HOSTROUTE_IGNORED_DESTINATION : HOSTROUTE_IGNORED_NO_SOCKET;
+}
+
 /**
  * hostroute_facts_check - check a message against what is public of this host
  * @net:  the namespace
@@ -176,22 +226,20 @@ enum hostroute_outcome hostroute_facts_check(struct net *net,
 					     struct hostroute_path *path)
 {
 	const struct net_device *dev = skb->dev;
-	unsigned int type = inet_addr_type_dev_table(net, dev, msg->daddr);
 
 	*path = (struct hostroute_path) {
 		.l3mdev = l3mdev_master_ifindex_rcu(dev),
 	};
-	if (type == RTN_BROADCAST || type == RTN_MULTICAST)
-		return HOSTROUTE_IGNORED_DESTINATION;
 	/* NAT may send a connection to one of this host's addresses elsewhere,
 	 * and a transparent proxy's has an address that is not this host's.
 	 */
 	if (msg->protocol == IPPROTO_TCP)
 		return HOSTROUTE_CONTINUE;
 
-	if (type == RTN_LOCAL)
+	if (!route_tells(net, msg) && is_our_own(net, dev, msg->daddr))
 		return HOSTROUTE_IGNORED_DESTINATION;
-	if (inet_addr_type_dev_table(net, dev, msg->saddr) != RTN_LOCAL)
+	if (!came_for_us(net, skb) &&
+	    inet_addr_type_dev_table(net, dev, msg->saddr) != RTN_LOCAL)
 		return HOSTROUTE_IGNORED_SOURCE;
 	/* RFC 1812 5.3.7 */
 	if (!hostroute_icmp_made_here(skb) &&

@@ -128,7 +128,7 @@ static enum hostroute_outcome prove_tcp(struct hostroute_net *hn,
 						 msg->saddr, ntohs(msg->sport),
 						 inet_iif(skb));
 	if (!sk)
-		return HOSTROUTE_IGNORED_NO_SOCKET;
+		return hostroute_facts_no_socket(hn->net, skb, msg);
 	/* Neither has a route or a send queue, nor the fields of a full socket. */
 	if (!sk_fullsock(sk)) {
 		sock_gen_put(sk);
