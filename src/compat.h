@@ -99,6 +99,18 @@ hostroute_compat_lookup_udp(struct net *net, __be32 saddr, __be16 sport,
 #endif
 }
 
+/* Is there any UDP socket that receives for a tunnel? 6.13 and on do not let a module
+ * see: there may be.
+ */
+static inline bool hostroute_compat_udp_encap_needed(void)
+{
+#if KERNEL_VERSION(6, 13, 0) <= LINUX_VERSION_CODE
+	return true;
+#else
+	return static_branch_unlikely(&udp_encap_needed_key);
+#endif
+}
+
 /* 6.6: inet_sock's bit fields became atomic flags. */
 #ifdef inet_test_bit
 #define hostroute_compat_recverr(sk)	inet_test_bit(RECVERR, sk)

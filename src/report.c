@@ -124,6 +124,9 @@ static bool is_tunnels(struct hostroute_net *hn, const struct sk_buff *skb,
 		return encapsulates(sk);
 	if (hostroute_tunnel_sends(hn->net, msg))
 		return true;
+	/* What else a tunnel sends to a port comes back to a socket at that port. */
+	if (!hostroute_compat_udp_encap_needed())
+		return false;
 	sk = hostroute_compat_lookup_udp(hn->net, msg->daddr, msg->sport,
 					 msg->saddr, msg->dport,
 					 skb->dev->ifindex, 0);
