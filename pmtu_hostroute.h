@@ -616,6 +616,7 @@ void hostroute_trace_message(const struct hostroute_net *hn,
 			     const struct sk_buff *skb,
 			     const struct hostroute_msg *msg,
 			     enum hostroute_outcome outcome);
+bool hostroute_trace_learning(void);
 void hostroute_trace_route(const struct hostroute_table *table,
 			   const struct hostroute *route,
 			   enum hostroute_outcome what, bool observed);

@@ -193,35 +193,42 @@ static bool claim_key(struct hostroute_key *key, const struct dst_entry *dst,
 	return true;
 }
 
+/* Under RCU. */
+static noinline void learn_local(struct dst_entry *dst, const struct hostroute *route,
+				 const struct sock *sk, const struct sk_buff *skb,
+				 u32 mtu)
+{
+	/* Not the device's namespace: it may be going away. Ours stays while the
+	 * clone is not disowned.
+	 */
+	struct hostroute_net *hn = hostroute_net(clone_of(dst)->net);
+	struct hostroute_claim claim = {
+		.now = hostroute_now(),
+		.mtu = max(mtu, HOSTROUTE_MTU_MIN),
+		.estimate = own_mtu(clone_of(dst)),
+		.class = HOSTROUTE_CLASS_LOCAL,
+	};
+
+	if (claim_key(&claim.key, dst, route, sk, skb))
+		hostroute_stats_inc(hn->stats, hostroute_net_learn(hn, &claim));
+}
+
 /* Tunnels, xfrm and TCP report a smaller MTU of their own here. The stock
  * operation would make a next-hop exception that this clone never sees.
  */
 static void clone_update_pmtu(struct dst_entry *dst, struct sock *sk,
 			      struct sk_buff *skb, u32 mtu, bool confirm_neigh)
 {
-	struct hostroute_claim claim = {
-		.now = hostroute_now(),
-		.mtu = max(mtu, HOSTROUTE_MTU_MIN),
-		.class = HOSTROUTE_CLASS_LOCAL,
-	};
 	struct hostroute *route;
 
 	rcu_read_lock();
 	route = rcu_dereference(clone_of(dst)->route);
+	/* TCP reports here each time that a message has lowered the MTU, and then
+	 * it is no news.
+	 */
 	if (route && dst->obsolete == DST_OBSOLETE_FORCE_CHK &&
-	    mtu < READ_ONCE(route->mtu)) {
-		/* Not the device's namespace: it may be going away. Ours stays
-		 * while the clone is not disowned.
-		 */
-		struct hostroute_net *hn = hostroute_net(clone_of(dst)->net);
-
-		if (!claim_key(&claim.key, dst, route, sk, skb))
-			goto out;
-		claim.estimate = own_mtu(clone_of(dst));
-		hostroute_stats_inc(hn->stats,
-				    hostroute_net_learn(hn, &claim));
-	}
-out:
+	    mtu < READ_ONCE(route->mtu))
+		learn_local(dst, route, sk, skb, mtu);
 	rcu_read_unlock();
 }
 
@@ -341,7 +348,7 @@ static struct hostroute_clone *make(struct hostroute *route,
 	struct hostroute_clone *clone;
 	struct rtable *rt;
 
-	clone = kzalloc(sizeof(*clone), GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT);
+	clone = kmalloc(sizeof(*clone), GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT);
 	if (!clone)
 		return NULL;
 	rt = rt_dst_alloc(dev, origin->rt_flags, origin->rt_type,
@@ -379,9 +386,11 @@ static struct hostroute_clone *make(struct hostroute *route,
 		return NULL;
 	}
 
-	clone->rt = rt;
-	clone->net = dev_net(dev);
-	clone->origin = metrics_of(&origin->dst);
+	*clone = (struct hostroute_clone) {
+		.rt = rt,
+		.net = dev_net(dev),
+		.origin = metrics_of(&origin->dst),
+	};
 	memcpy(clone->metrics.metrics, DST_METRICS_PTR(&origin->dst),
 	       sizeof(clone->metrics.metrics));
 	refcount_set(&clone->metrics.refcnt, 1);

@@ -70,6 +70,7 @@ static struct dst_entry *enter(struct hostroute_net *hn, struct sock *sk)
 static void clamp_now(struct hostroute_net *hn, struct sock *sk)
 {
 	struct dst_entry *dst;
+	u32 mtu;
 
 	if ((1 << sk->sk_state) & (TCPF_LISTEN | TCPF_CLOSE))
 		return;
@@ -77,11 +78,12 @@ static void clamp_now(struct hostroute_net *hn, struct sock *sk)
 		return;
 	rcu_read_lock();
 	dst = enter(hn, sk);
+	mtu = dst ? dst_mtu(dst) : U32_MAX;
 	/* Also when it is the route itself, and no host route, that has come
 	 * below what the socket believes: the segment is lost all the same.
 	 */
-	if (dst && inet_csk(sk)->icsk_pmtu_cookie > dst_mtu(dst)) {
-		hostroute_trace_socket(hn, sk, HOSTROUTE_CLAMPED, dst_mtu(dst));
+	if (inet_csk(sk)->icsk_pmtu_cookie > mtu) {
+		hostroute_trace_socket(hn, sk, HOSTROUTE_CLAMPED, mtu);
 		/* TCP takes dst_mtu() for its MSS and sends what was lost once
 		 * more. What it reports to the route first is no news to any:
 		 * should the clone be retired at this moment, the stock route

@@ -5,7 +5,7 @@
  * Pure: time, limits and claims come in as arguments; nothing here looks at a
  * packet, a socket or a clock. What a change means for clones is told to
  * hostroute_route_sync() and hostroute_route_drop(), and what happened to
- * hostroute_trace_route(): the tests replace all three.
+ * hostroute_trace_route(), if hostroute_trace_learning(): the tests replace these.
  *
  * While it is linked a route is in the hash (look-ups), in the ids (walks that
  * can stop and go on later) and in the pool of its rank: the unproven in an
@@ -344,7 +344,7 @@ static struct hostroute *create(struct hostroute_table *table,
 {
 	struct hostroute *route;
 
-	route = kmem_cache_zalloc(route_cache, gfp(table));
+	route = kmem_cache_alloc(route_cache, gfp(table));
 	if (!route)
 		return NULL;
 	*route = *model;
@@ -508,15 +508,11 @@ static enum victim victim_of(const struct hostroute_table *table,
 							  VICTIM_ITSELF;
 }
 
-/* Is max_routes in the way of a new route? Not asked for what anybody can send. */
-static bool limit_bites(const struct hostroute_table *table, enum hostroute_rank rank)
+/* Is max_routes in the way of a new route? What anybody can send says nothing. */
+static bool limit_bites(enum victim victim, enum hostroute_rank rank)
 {
-	enum victim victim;
-
-	if (rank == HOSTROUTE_RANK_UNPROVEN)
-		return false;
-	victim = victim_of(table, rank);
-	return victim == VICTIM_LEARNED || victim == VICTIM_ITSELF;
+	return rank != HOSTROUTE_RANK_UNPROVEN &&
+	       (victim == VICTIM_LEARNED || victim == VICTIM_ITSELF);
 }
 
 /* After everything that can fail. */
@@ -605,15 +601,14 @@ static enum hostroute_outcome confirm(struct hostroute_table *table,
 }
 
 static enum hostroute_outcome insert(struct hostroute_table *table,
-				     const struct hostroute_claim *claim, u32 mtu)
+				     const struct hostroute_claim *claim, u32 mtu,
+				     enum victim victim)
 {
 	struct hostroute *route;
-	enum victim victim;
 
 	lockdep_assert_held(&table->lock);
 	if (mtu >= claim->estimate)
 		return HOSTROUTE_IGNORED_NOT_SMALLER;
-	victim = victim_of(table, hostroute_rank(claim->class));
 	if (victim == VICTIM_ITSELF)
 		return HOSTROUTE_IGNORED_FULL;
 	if (claim->dry_run)
@@ -726,28 +721,32 @@ enum hostroute_outcome hostroute_table_learn(struct hostroute_table *table,
 {
 	enum hostroute_rank rank = hostroute_rank(claim->class);
 	u32 mtu = max(claim->mtu, floor_of(table, claim->class));
+	bool watched = hostroute_trace_learning();
 	enum hostroute_outcome outcome;
 	struct hostroute *route, after;
-	bool full;
+	enum victim victim = VICTIM_NONE;
 	u32 max;
 
 	spin_lock_bh(&table->lock);
 	route = find_alive(table, &claim->key, claim->now);
 	max = table->limits.max_routes;
-	full = limit_bites(table, rank);
-	after = aftermath(route, claim, mtu);
 	if (!route)
-		outcome = insert(table, claim, mtu);
+		victim = victim_of(table, rank);
+	if (watched)
+		after = aftermath(route, claim, mtu);
+	if (!route)
+		outcome = insert(table, claim, mtu, victim);
 	else if (rank == HOSTROUTE_RANK_UNPROVEN && claim->class < route->class)
 		outcome = HOSTROUTE_OUTRANKED;
 	else if (stronger(claim->class, route))
 		outcome = confirm(table, route, claim, mtu);
 	else
 		outcome = update(table, route, claim, mtu);
-	hostroute_trace_route(table, &after, outcome, claim->dry_run);
+	if (watched)
+		hostroute_trace_route(table, &after, outcome, claim->dry_run);
 	spin_unlock_bh(&table->lock);
 
-	if (full && max && !claim->dry_run &&
+	if (limit_bites(victim, rank) && max && !claim->dry_run &&
 	    (outcome == HOSTROUTE_LEARNED || outcome == HOSTROUTE_IGNORED_FULL))
 		log_limit(table, max, outcome);
 	return outcome;

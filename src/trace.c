@@ -124,6 +124,13 @@ void hostroute_trace_message(const struct hostroute_net *hn,
 	}
 }
 
+/* Does anybody watch what is learned? Any context. */
+bool hostroute_trace_learning(void)
+{
+	return trace_learned_enabled() || trace_lowered_enabled() ||
+	       trace_refreshed_enabled() || trace_confirmed_enabled();
+}
+
 /**
  * hostroute_trace_route - something happened to a host route
  * @table:	its table

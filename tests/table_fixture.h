@@ -20,8 +20,8 @@ static bool step_fails(void)
 	return fail_step && !--fail_step;
 }
 
-#define kmem_cache_zalloc(cache, gfp) \
-	(step_fails() ? NULL : kmem_cache_zalloc(cache, gfp))
+#define kmem_cache_alloc(cache, gfp) \
+	(step_fails() ? NULL : kmem_cache_alloc(cache, gfp))
 #define xa_alloc(xa, id, entry, limit, gfp) \
 	(step_fails() ? -ENOMEM : xa_alloc(xa, id, entry, limit, gfp))
 #define xa_insert(xa, index, entry, gfp) \
@@ -58,6 +58,11 @@ static struct {
 	bool observed;
 	unsigned long count[HOSTROUTE_OUTCOME_COUNT];
 } told;
+
+bool hostroute_trace_learning(void)
+{
+	return true;
+}
 
 void hostroute_trace_route(const struct hostroute_table *table,
 			   const struct hostroute *route,
