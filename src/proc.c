@@ -137,13 +137,18 @@ static int listing_show(struct seq_file *seq, void *v)
 {
 	struct hostroute_net *hn = hostroute_net(seq_file_net(seq));
 	const struct hostroute *route = v;
-	char line[LINE_SIZE], *at = line;
+	char *line, *at;
 
 	if (v == SEQ_START_TOKEN) {
 		seq_puts(seq, "destination mtu state expires_s uses sockets router dev previous_mtu vrf\n");
 		return 0;
 	}
-	at = put_address(at, route->key.daddr);
+	if (seq_get_buf(seq, &line) < LINE_SIZE) {
+		/* Once more, into the next one. */
+		seq_commit(seq, -1);
+		return 0;
+	}
+	at = put_address(line, route->key.daddr);
 	at = put_number(at, READ_ONCE(route->mtu));
 	at = put_text(at, hostroute_class_name(READ_ONCE(route->class)));
 	at = put_expiry(at, &hn->table, route);
@@ -154,7 +159,7 @@ static int listing_show(struct seq_file *seq, void *v)
 	at = put_number(at, READ_ONCE(route->previous_mtu));
 	at = put_device_name(at, hn->net, route->key.l3mdev);
 	at[-1] = '\n';
-	seq_write(seq, line, at - line);
+	seq_commit(seq, at - line);
 	return 0;
 }
 
