@@ -58,7 +58,7 @@
  *   table: limits, other              nothing (one word each)  READ_ONCE()
  *   table: memcg, owner, stats        before it is used        nothing
  *   clone: in_route                   table->lock              RCU
- *   clone: in_all, list of all        all_lock (route.c)       all_lock
+ *   clone: rt_uncached, list of all   all_lock (route.c)       all_lock
  *   clone: route                      once when made; to NULL  RCU
  *                                     under all_lock
  *   clone: its dst->ops               before it is published;  nothing

@@ -371,10 +371,12 @@ struct hostroute {
 	u8			clone_count;
 	bool			dead;
 	bool			used;
-	struct list_head	lru;
+	union {
+		struct list_head	lru;	/* while it is linked */
+		struct rcu_head		rcu;	/* after the last reference */
+	};
 	struct list_head	age;
 	struct hlist_head	clones;
-	struct rcu_head		rcu;
 };
 
 /**

@@ -111,6 +111,15 @@ static inline bool hostroute_compat_udp_encap_needed(void)
 #endif
 }
 
+/* A route's link in a list of such that are in no cache, which the kernel itself
+ * uses for routes of its own. 6.4 moved it.
+ */
+#if KERNEL_VERSION(6, 4, 0) <= LINUX_VERSION_CODE
+#define hostroute_compat_uncached	dst.rt_uncached
+#else
+#define hostroute_compat_uncached	rt_uncached
+#endif
+
 /* 6.6: inet_sock's bit fields became atomic flags. */
 #ifdef inet_test_bit
 #define hostroute_compat_recverr(sk)	inet_test_bit(RECVERR, sk)

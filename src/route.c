@@ -13,9 +13,13 @@
  * kfree()). A clone in its route's set has one reference of the set's, dropped
  * a grace period after it left the set: whoever finds it there under RCU may
  * look at it. (The last reference alone is no such promise: xfrm frees a route
- * below its bundle at once.) It is on the list of all clones from its creation
- * until its destroy operation, and holds a reference to its host route for as
- * long.
+ * below its bundle at once.) That reference also lends it the dst_entry's RCU head,
+ * which nobody else uses before the last is dropped. It is on the list of all clones
+ * from its creation until its destroy operation, and holds a reference to its host
+ * route for as long. The list goes through rt_uncached: the kernel initializes that
+ * in every rtable, and uses it only for those that it has put on a list of its own. When
+ * a clone is destroyed or disowned it is empty again, which the stock destroy
+ * operation looks at.
  *
  * A clone that leaves the set is marked obsolete: sockets that hold it look
  * their route up again at their next packet, and come back under whatever
@@ -58,12 +62,12 @@
  * @net:	namespace; alive while @route is not NULL
  * @route:	the host route, NULL once disowned, or if it is a socket's own
  * @in_route:	the route's set; table lock, RCU
- * @in_all:	all clones; all_lock
  * @origin:	metrics of the original, only compared
  * @base_mtu:	RTAX_MTU of the original, bytes, 0: the device's
  * @of_device:	for a whole device; a host route may go before it
  * @own:	a socket's own
- * @rcu:	defers the set's reference
+ *
+ * 128 bytes: kmalloc() would make 192 of any more.
  */
 struct hostroute_clone {
 	struct dst_metrics		metrics;
@@ -71,12 +75,10 @@ struct hostroute_clone {
 	const struct net		*net;
 	struct hostroute __rcu		*route;
 	struct hlist_node		in_route;
-	struct list_head		in_all;
 	const u32			*origin;
 	u32				base_mtu;
 	bool				of_device;
 	bool				own;
-	struct rcu_head			rcu;
 };
 
 static_assert(offsetof(struct hostroute_clone, metrics) == 0);
@@ -86,6 +88,10 @@ static struct dst_ops clone_ops;
 static struct dst_ops *stock_ops;
 static LIST_HEAD(all_clones);
 static DEFINE_SPINLOCK(all_lock);
+
+/* Every clone there is, by its rtable; under all_lock. */
+#define for_each_clone(rt) \
+	list_for_each_entry(rt, &all_clones, hostroute_compat_uncached)
 
 static bool is_clone(const struct dst_entry *dst)
 {
@@ -115,9 +121,9 @@ static struct hostroute *take_off_list(struct hostroute_clone *clone)
 	struct hostroute *route;
 
 	lockdep_assert_held(&all_lock);
-	if (list_empty(&clone->in_all))
+	if (list_empty(&clone->rt->hostroute_compat_uncached))
 		return NULL;
-	list_del_init(&clone->in_all);
+	list_del_init(&clone->rt->hostroute_compat_uncached);
 	route = rcu_dereference_protected(clone->route,
 					  lockdep_is_held(&all_lock));
 	RCU_INIT_POINTER(clone->route, NULL);
@@ -408,7 +414,7 @@ static struct hostroute_clone *make(struct hostroute *route,
 	spin_lock_bh(&all_lock);
 	/* Who changes what it depends on finds it on the list, or was before. */
 	set_mtu(clone, route ? clone_mtu(clone, route) : clone->base_mtu);
-	list_add(&clone->in_all, &all_clones);
+	list_add(&rt->hostroute_compat_uncached, &all_clones);
 	spin_unlock_bh(&all_lock);
 	/* From here on the clone is freed by dst_release() alone. */
 	WRITE_ONCE(rt->dst.ops, &clone_ops);
@@ -429,7 +435,7 @@ static void retire(struct hostroute_clone *clone)
 
 static void put_of_set(struct rcu_head *head)
 {
-	dst_release(&container_of(head, struct hostroute_clone, rcu)->rt->dst);
+	dst_release(container_of(head, struct dst_entry, rcu_head));
 }
 
 static void leave_set(struct hostroute *route, struct hostroute_clone *clone)
@@ -439,7 +445,7 @@ static void leave_set(struct hostroute *route, struct hostroute_clone *clone)
 	spin_lock_bh(&all_lock);
 	retire(clone);
 	spin_unlock_bh(&all_lock);
-	call_rcu(&clone->rcu, put_of_set);
+	call_rcu(&clone->rt->dst.rcu_head, put_of_set);
 }
 
 /* Room for one more: stale ones go first, else the oldest. */
@@ -704,11 +710,14 @@ out:
 void hostroute_route_drop_own(const struct net *net)
 {
 	struct hostroute_clone *clone;
+	struct rtable *rt;
 
 	spin_lock_bh(&all_lock);
-	list_for_each_entry(clone, &all_clones, in_all)
+	for_each_clone(rt) {
+		clone = clone_of(&rt->dst);
 		if (clone->own && clone->net == net)
 			retire(clone);
+	}
 	spin_unlock_bh(&all_lock);
 }
 
@@ -726,24 +735,24 @@ unsigned int hostroute_route_sockets(const struct hostroute *route)
 /* NETDEV_UNREGISTER waits until nobody refers to the device. */
 void hostroute_route_device_gone(const struct net_device *dev)
 {
-	struct hostroute_clone *clone;
+	struct rtable *rt;
 
 	spin_lock_bh(&all_lock);
-	list_for_each_entry(clone, &all_clones, in_all)
-		if (clone->rt->dst.dev == dev)
-			dst_dev_put(&clone->rt->dst);
+	for_each_clone(rt)
+		if (rt->dst.dev == dev)
+			dst_dev_put(&rt->dst);
 	spin_unlock_bh(&all_lock);
 }
 
 /* The link's MTU changed: clones are made anew with the smaller of the two. */
 void hostroute_route_device_mtu(const struct net_device *dev)
 {
-	struct hostroute_clone *clone;
+	struct rtable *rt;
 
 	spin_lock_bh(&all_lock);
-	list_for_each_entry(clone, &all_clones, in_all)
-		if (clone->rt->dst.dev == dev)
-			WRITE_ONCE(clone->rt->dst.obsolete, DST_OBSOLETE_KILL);
+	for_each_clone(rt)
+		if (rt->dst.dev == dev)
+			WRITE_ONCE(rt->dst.obsolete, DST_OBSOLETE_KILL);
 	spin_unlock_bh(&all_lock);
 }
 
@@ -765,12 +774,12 @@ static void follow_device(struct hostroute_clone *clone)
  */
 void hostroute_route_device_sync(const struct net_device *dev)
 {
-	struct hostroute_clone *clone;
+	struct rtable *rt;
 
 	spin_lock_bh(&all_lock);
-	list_for_each_entry(clone, &all_clones, in_all)
-		if (clone->rt->dst.dev == dev)
-			follow_device(clone);
+	for_each_clone(rt)
+		if (rt->dst.dev == dev)
+			follow_device(clone_of(&rt->dst));
 	spin_unlock_bh(&all_lock);
 }
 
@@ -782,12 +791,12 @@ void hostroute_route_device_sync(const struct net_device *dev)
  */
 void hostroute_route_retire(const struct net *net)
 {
-	struct hostroute_clone *clone;
+	struct rtable *rt;
 
 	spin_lock_bh(&all_lock);
-	list_for_each_entry(clone, &all_clones, in_all)
-		if (clone->net == net)
-			retire(clone);
+	for_each_clone(rt)
+		if (clone_of(&rt->dst)->net == net)
+			retire(clone_of(&rt->dst));
 	spin_unlock_bh(&all_lock);
 }
 
@@ -806,23 +815,25 @@ void hostroute_route_retire(const struct net *net)
  */
 void hostroute_route_disown(const struct net *net)
 {
-	struct hostroute_clone *clone, *next;
+	struct hostroute_clone *clone;
+	struct rtable *rt, *next;
 	struct hostroute *route;
 
 	spin_lock_bh(&all_lock);
-	list_for_each_entry_safe(clone, next, &all_clones, in_all) {
+	list_for_each_entry_safe(rt, next, &all_clones, hostroute_compat_uncached) {
+		clone = clone_of(&rt->dst);
 		if (clone->net != net)
 			continue;
-		if (clone->rt->dst.obsolete != DST_OBSOLETE_DEAD) {
+		if (rt->dst.obsolete != DST_OBSOLETE_DEAD) {
 			/* The blackhole device's own MTU is 68. */
 			set_mtu(clone, own_mtu(clone));
-			dst_dev_put(&clone->rt->dst);
+			dst_dev_put(&rt->dst);
 		}
 		route = take_off_list(clone);
 		if (route)
 			hostroute_put(route);
 		/* Last: from here on it may be freed without all_lock. */
-		smp_store_release(&clone->rt->dst.ops, stock_ops);
+		smp_store_release(&rt->dst.ops, stock_ops);
 	}
 	spin_unlock_bh(&all_lock);
 }
