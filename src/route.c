@@ -85,6 +85,7 @@ static_assert(offsetof(struct hostroute_clone, metrics) == 0);
 static_assert(offsetof(struct dst_metrics, metrics) == 0);
 
 static struct dst_ops clone_ops;
+static struct dst_ops own_ops;		/* of a socket's own */
 static struct dst_ops *stock_ops;
 static LIST_HEAD(all_clones);
 static DEFINE_SPINLOCK(all_lock);
@@ -95,7 +96,9 @@ static DEFINE_SPINLOCK(all_lock);
 
 static bool is_clone(const struct dst_entry *dst)
 {
-	return READ_ONCE(dst->ops) == &clone_ops;
+	const struct dst_ops *ops = READ_ONCE(dst->ops);
+
+	return ops == &clone_ops || ops == &own_ops;
 }
 
 /* Under RCU or with a reference to @dst, which is a clone or was one. */
@@ -174,9 +177,9 @@ static unsigned int clone_default_advmss(const struct dst_entry *dst)
 /* A socket's own clone is not there when its time is up: the socket looks its
  * route up again, and may come under a host route.
  */
-static struct dst_entry *clone_check(struct dst_entry *dst, u32 cookie)
+static struct dst_entry *own_check(struct dst_entry *dst, u32 cookie)
 {
-	if (clone_of(dst)->own && time_after_eq(jiffies, READ_ONCE(dst->expires)))
+	if (time_after_eq(jiffies, READ_ONCE(dst->expires)))
 		return NULL;
 	return stock_ops->check(dst, cookie);
 }
@@ -417,7 +420,7 @@ static struct hostroute_clone *make(struct hostroute *route,
 	list_add(&rt->hostroute_compat_uncached, &all_clones);
 	spin_unlock_bh(&all_lock);
 	/* From here on the clone is freed by dst_release() alone. */
-	WRITE_ONCE(rt->dst.ops, &clone_ops);
+	WRITE_ONCE(rt->dst.ops, route ? &clone_ops : &own_ops);
 	return clone;
 }
 
@@ -852,26 +855,35 @@ static struct dst_ops *find_stock_ops(void)
 	return ops;
 }
 
+/* Field by field: the struct embeds a per-CPU counter. What each packet asks is left to
+ * the stock operations, which the kernel calls directly.
+ */
+static void fill_ops(struct dst_ops *ops)
+{
+	ops->family = stock_ops->family;
+	ops->check = stock_ops->check;
+	ops->mtu = stock_ops->mtu;
+	ops->cow_metrics = stock_ops->cow_metrics;
+	ops->negative_advice = stock_ops->negative_advice;
+	ops->link_failure = stock_ops->link_failure;
+	ops->redirect = stock_ops->redirect;
+	ops->local_out = stock_ops->local_out;
+	ops->neigh_lookup = stock_ops->neigh_lookup;
+	ops->confirm_neigh = stock_ops->confirm_neigh;
+	ops->kmem_cachep = stock_ops->kmem_cachep;
+	ops->default_advmss = clone_default_advmss;
+	ops->update_pmtu = clone_update_pmtu;
+	ops->destroy = clone_destroy;
+}
+
 int hostroute_route_init(void)
 {
 	stock_ops = find_stock_ops();
 	if (!stock_ops)
 		return -ENOMEM;
-	/* Field by field: the struct embeds a per-CPU counter. */
-	clone_ops.family = stock_ops->family;
-	clone_ops.check = clone_check;
-	clone_ops.mtu = stock_ops->mtu;
-	clone_ops.cow_metrics = stock_ops->cow_metrics;
-	clone_ops.negative_advice = stock_ops->negative_advice;
-	clone_ops.link_failure = stock_ops->link_failure;
-	clone_ops.redirect = stock_ops->redirect;
-	clone_ops.local_out = stock_ops->local_out;
-	clone_ops.neigh_lookup = stock_ops->neigh_lookup;
-	clone_ops.confirm_neigh = stock_ops->confirm_neigh;
-	clone_ops.kmem_cachep = stock_ops->kmem_cachep;
-	clone_ops.default_advmss = clone_default_advmss;
-	clone_ops.update_pmtu = clone_update_pmtu;
-	clone_ops.destroy = clone_destroy;
+	fill_ops(&clone_ops);
+	fill_ops(&own_ops);
+	own_ops.check = own_check;
 	return 0;
 }
 
