@@ -269,7 +269,9 @@ static void join_pool(struct hostroute_table *table, struct hostroute *route)
 	note_mtu(table, route);
 }
 
-static void leave_pool(struct hostroute_table *table, struct hostroute *route)
+/* @heir: has its slot already, or NULL. */
+static void leave_pool(struct hostroute_table *table, struct hostroute *route,
+		       const struct hostroute *heir)
 {
 	enum hostroute_rank rank = rank_of(route);
 	struct hostroute_pool *pool = &table->pool[rank];
@@ -279,7 +281,8 @@ static void leave_pool(struct hostroute_table *table, struct hostroute *route)
 	count_class(table, route->class, -1);
 	list_del_init(&route->lru);
 	list_del_init(&route->age);
-	if (rank == HOSTROUTE_RANK_UNPROVEN)
+	if (rank == HOSTROUTE_RANK_UNPROVEN &&
+	    !(heir && rank_of(heir) == HOSTROUTE_RANK_UNPROVEN))
 		give_slot_back(table, route);
 }
 
@@ -293,7 +296,7 @@ static void change_class(struct hostroute_table *table, struct hostroute *route,
 		count_class(table, class, 1);
 		return;
 	}
-	leave_pool(table, route);
+	leave_pool(table, route, NULL);
 	WRITE_ONCE(route->class, class);
 	join_pool(table, route);
 }
@@ -312,13 +315,20 @@ static gfp_t gfp(const struct hostroute_table *table)
 /*
  * All of linking that can fail. The id is only reserved, so that no walk sees
  * the new route together with the one it is going to replace. Look-ups do,
- * for as long as the lock is held.
+ * for as long as the lock is held. Who is going to be replaced, @old, hands its id
+ * and its slot on: to store where there is something cannot fail.
  */
-static int publish(struct hostroute_table *table, struct hostroute *route)
+static int publish(struct hostroute_table *table, struct hostroute *route,
+		   const struct hostroute *old)
 {
 	bool unproven = rank_of(route) == HOSTROUTE_RANK_UNPROVEN;
 
 	lockdep_assert_held(&table->lock);
+	if (old) {
+		route->id = old->id;
+		route->slot = old->slot;
+		return rhashtable_insert_fast(&table->hash, &route->node, hash_params);
+	}
 	if (xa_alloc(&table->ids, &route->id, NULL, xa_limit_32b, gfp(table)))
 		return -ENOMEM;
 	if (unproven) {
@@ -340,7 +350,8 @@ err_id:
 
 /* A route that can be found, and is complete but for its being linked. */
 static struct hostroute *create(struct hostroute_table *table,
-				const struct hostroute *model)
+				const struct hostroute *model,
+				const struct hostroute *old)
 {
 	struct hostroute *route;
 
@@ -352,7 +363,7 @@ static struct hostroute *create(struct hostroute_table *table,
 	INIT_LIST_HEAD(&route->lru);
 	INIT_LIST_HEAD(&route->age);
 	INIT_HLIST_HEAD(&route->clones);
-	if (!publish(table, route))
+	if (!publish(table, route, old))
 		return route;
 	kmem_cache_free(route_cache, route);
 	return NULL;
@@ -360,34 +371,50 @@ static struct hostroute *create(struct hostroute_table *table,
 
 /* The owner of the table pays, if it has one, whoever happens to be running. */
 static struct hostroute *create_charged(struct hostroute_table *table,
-					const struct hostroute *model)
+					const struct hostroute *model,
+					const struct hostroute *old)
 {
-	struct mem_cgroup *old = set_active_memcg(table->memcg);
-	struct hostroute *route = create(table, model);
+	struct mem_cgroup *active = set_active_memcg(table->memcg);
+	struct hostroute *route = create(table, model, old);
 
-	set_active_memcg(old);
+	set_active_memcg(active);
 	return route;
 }
 
-/* What create() made. Its id is reserved: to fill that takes no memory. */
-static void link(struct hostroute_table *table, struct hostroute *route)
+/* The id of what create() made is reserved, or another's: to fill it takes no
+ * memory. From now on walks come upon it.
+ */
+static void take_id(struct hostroute_table *table, struct hostroute *route)
 {
 	lockdep_assert_held(&table->lock);
 	route->serial = ++table->serial;
 	xa_store(&table->ids, route->id, route, 0);
+}
+
+/* What has its id. */
+static void link(struct hostroute_table *table, struct hostroute *route)
+{
+	lockdep_assert_held(&table->lock);
 	join_pool(table, route);
 	WRITE_ONCE(table->in_vrfs, table->in_vrfs + !!route->key.l3mdev);
 	WRITE_ONCE(table->count, table->count + 1);
 }
 
-/* Take a route out of everything and drop the table's reference. */
-static void unlink(struct hostroute_table *table, struct hostroute *route,
-		   enum hostroute_outcome why)
+/* Take a route out of everything and drop the table's reference. @heir: made for
+ * its places, which it takes at the same instant; NULL.
+ */
+static void unlink_for(struct hostroute_table *table, struct hostroute *route,
+		       struct hostroute *heir, enum hostroute_outcome why)
 {
 	lockdep_assert_held(&table->lock);
 	rhashtable_remove_fast(&table->hash, &route->node, hash_params);
-	xa_erase(&table->ids, route->id);
-	leave_pool(table, route);
+	if (heir)
+		take_id(table, heir);
+	else
+		xa_erase(&table->ids, route->id);
+	if (heir && rank_of(heir) == HOSTROUTE_RANK_UNPROVEN)
+		xa_store(&table->unproven, route->slot, heir, 0);
+	leave_pool(table, route, heir);
 	WRITE_ONCE(table->in_vrfs, table->in_vrfs - !!route->key.l3mdev);
 	WRITE_ONCE(table->count, table->count - 1);
 	if (!hostroute_table_applies(table))
@@ -398,6 +425,12 @@ static void unlink(struct hostroute_table *table, struct hostroute *route,
 	hostroute_route_drop(table, route);
 	note(table, route, why);
 	hostroute_put(route);
+}
+
+static void unlink(struct hostroute_table *table, struct hostroute *route,
+		   enum hostroute_outcome why)
+{
+	unlink_for(table, route, NULL, why);
 }
 
 /* ---- who has to go ------------------------------------------------------------------ */
@@ -515,15 +548,39 @@ static bool limit_bites(enum victim victim, enum hostroute_rank rank)
 	       (victim == VICTIM_LEARNED || victim == VICTIM_ITSELF);
 }
 
-/* After everything that can fail. */
-static void make_room(struct hostroute_table *table, enum victim victim)
+/* NULL: there is room. */
+static struct hostroute *pick(struct hostroute_table *table, enum victim victim)
 {
 	int chances = SECOND_CHANCES;
 
-	if (victim == VICTIM_UNPROVEN)
-		unlink(table, pick_unproven(table), HOSTROUTE_EVICTED);
-	else if (victim == VICTIM_LEARNED)
-		unlink(table, pick_learned(table, &chances), HOSTROUTE_EVICTED);
+	switch (victim) {
+	case VICTIM_UNPROVEN:
+		return pick_unproven(table);
+	case VICTIM_LEARNED:
+		return pick_learned(table, &chances);
+	default:
+		return NULL;
+	}
+}
+
+/* A new route, in the place of another where there is no room. Nobody goes unless
+ * everything that can fail has been done.
+ */
+static struct hostroute *enter(struct hostroute_table *table,
+			       const struct hostroute *model, enum victim victim)
+{
+	struct hostroute *old = pick(table, victim);
+	struct hostroute *route = create_charged(table, model, old);
+
+	lockdep_assert_held(&table->lock);
+	if (!route)
+		return NULL;
+	if (old)
+		unlink_for(table, old, route, HOSTROUTE_EVICTED);
+	else
+		take_id(table, route);
+	link(table, route);
+	return route;
 }
 
 /* ---- learning ------------------------------------------------------------------------ */
@@ -613,7 +670,7 @@ static enum hostroute_outcome insert(struct hostroute_table *table,
 		return HOSTROUTE_IGNORED_FULL;
 	if (claim->dry_run)
 		return HOSTROUTE_LEARNED;
-	route = create_charged(table, &(struct hostroute) {
+	route = enter(table, &(struct hostroute) {
 		.key = claim->key,
 		.class = claim->class,
 		.mtu = mtu,
@@ -622,12 +679,8 @@ static enum hostroute_outcome insert(struct hostroute_table *table,
 		.router = claim->router,
 		.ifindex = claim->ifindex,
 		.uses = 1,
-	});
-	if (!route)
-		return HOSTROUTE_PASSED_MEMORY;
-	make_room(table, victim);
-	link(table, route);
-	return HOSTROUTE_LEARNED;
+	}, victim);
+	return route ? HOSTROUTE_LEARNED : HOSTROUTE_PASSED_MEMORY;
 }
 
 static u32 floor_of(const struct hostroute_table *table, enum hostroute_class class)
@@ -763,18 +816,16 @@ static int pin_new(struct hostroute_table *table, const struct hostroute_key *ke
 	lockdep_assert_held(&table->lock);
 	if (victim == VICTIM_ITSELF)
 		return -ENOSPC;
-	route = create_charged(table, &(struct hostroute) {
+	route = enter(table, &(struct hostroute) {
 		.key = *key,
 		.class = HOSTROUTE_CLASS_PINNED,
 		.mtu = mtu,
 		.previous_mtu = mtu,
 		.pinned_mtu = mtu,
 		.updated = ATOMIC64_INIT(table->now),
-	});
+	}, victim);
 	if (!route)
 		return -ENOMEM;
-	make_room(table, victim);
-	link(table, route);
 	note(table, route, HOSTROUTE_ADDED);
 	return 0;
 }
@@ -784,7 +835,7 @@ static void pin_known(struct hostroute_table *table, struct hostroute *route,
 		      u32 mtu)
 {
 	lockdep_assert_held(&table->lock);
-	leave_pool(table, route);
+	leave_pool(table, route, NULL);
 	set_mtu(table, route, mtu);
 	WRITE_ONCE(route->pinned_mtu, mtu);
 	WRITE_ONCE(route->class, HOSTROUTE_CLASS_PINNED);
