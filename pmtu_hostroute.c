@@ -46,7 +46,7 @@
  *   hostroute: used                   nothing (a hint)         nothing
  *   hostroute: lru, age, slot         table->lock              table->lock
  *   hostroute: clones, clone_count    table->lock              RCU
- *   table: hash, ids                  table->lock              RCU
+ *   table: hash, ids, newest          table->lock              RCU
  *   table: count, pool[].count,       table->lock              READ_ONCE()
  *     smallest_mtu, smallest_any,
  *     in_vrfs, forwarded

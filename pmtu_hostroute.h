@@ -421,6 +421,7 @@ struct hostroute_table {
 	/* Guards what the table at the top of pmtu_hostroute.c says. */
 	spinlock_t			lock;
 	struct rhashtable		hash;
+	struct hostroute __rcu		*newest;	/* while it is linked */
 	struct xarray			ids;
 	struct xarray			unproven;	/* dense: [0, slots) */
 	u32				slots;

@@ -96,6 +96,7 @@ int hostroute_table_init(struct hostroute_table *table,
 		table->pool[i].count = 0;
 		INIT_LIST_HEAD(&table->pool[i].age);
 	}
+	RCU_INIT_POINTER(table->newest, NULL);
 	table->slots = 0;
 	table->count = 0;
 	table->forwarded = 0;
@@ -389,6 +390,7 @@ static void take_id(struct hostroute_table *table, struct hostroute *route)
 	lockdep_assert_held(&table->lock);
 	route->serial = ++table->serial;
 	xa_store(&table->ids, route->id, route, 0);
+	rcu_assign_pointer(table->newest, route);
 }
 
 /* What has its id. */
@@ -414,6 +416,8 @@ static void unlink_for(struct hostroute_table *table, struct hostroute *route,
 		xa_erase(&table->ids, route->id);
 	if (heir && rank_of(heir) == HOSTROUTE_RANK_UNPROVEN)
 		xa_store(&table->unproven, route->slot, heir, 0);
+	if (rcu_access_pointer(table->newest) == route)
+		RCU_INIT_POINTER(table->newest, NULL);
 	leave_pool(table, route, heir);
 	WRITE_ONCE(table->in_vrfs, table->in_vrfs - !!route->key.l3mdev);
 	WRITE_ONCE(table->count, table->count - 1);
@@ -549,7 +553,7 @@ static bool limit_bites(enum victim victim, enum hostroute_rank rank)
 }
 
 /* NULL: there is room. */
-static struct hostroute *pick(struct hostroute_table *table, enum victim victim)
+static struct hostroute *pick_one(struct hostroute_table *table, enum victim victim)
 {
 	int chances = SECOND_CHANCES;
 
@@ -569,7 +573,7 @@ static struct hostroute *pick(struct hostroute_table *table, enum victim victim)
 static struct hostroute *enter(struct hostroute_table *table,
 			       const struct hostroute *model, enum victim victim)
 {
-	struct hostroute *old = pick(table, victim);
+	struct hostroute *old = pick_one(table, victim);
 	struct hostroute *route = create_charged(table, model, old);
 
 	lockdep_assert_held(&table->lock);
@@ -1188,7 +1192,11 @@ struct hostroute *hostroute_table_find(struct hostroute_table *table,
 	struct hostroute *route;
 
 	rcu_read_lock();
-	route = rhashtable_lookup(&table->hash, key, hash_params);
+	/* What has just been learned is what its socket looks for next. */
+	route = rcu_dereference(table->newest);
+	if (!route || route->key.daddr != key->daddr ||
+	    route->key.l3mdev != key->l3mdev)
+		route = rhashtable_lookup(&table->hash, key, hash_params);
 	rcu_read_unlock();
 	return route;
 }

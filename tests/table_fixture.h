@@ -214,6 +214,8 @@ static void expect_count(struct kunit *test, struct fixture *f, u32 count)
 		forwarded += route->class == HOSTROUTE_CLASS_FORWARDED;
 		lowered_ones += rank == HOSTROUTE_RANK_PINNED && lowered(route);
 		KUNIT_EXPECT_PTR_EQ(test, hostroute_table_find(t, &route->key), route);
+		KUNIT_EXPECT_PTR_EQ(test, rhashtable_lookup(&t->hash, &route->key,
+							    hash_params), route);
 		if (rank == HOSTROUTE_RANK_UNPROVEN)
 			KUNIT_EXPECT_PTR_EQ(test, xa_load(&t->unproven, route->slot),
 					    (void *)route);
