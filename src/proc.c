@@ -73,7 +73,8 @@ static void listing_stop(struct seq_file *seq, void *v)
 
 /*
  * There may be a million lines, and printf's ways cost three times as much as all
- * the rest of one. Each of these leaves a blank behind, and returns what is after it.
+ * the rest of one. Each of these returns what is after what it put, and all but
+ * put_byte() leave a blank behind.
  */
 static char *put_text(char *at, const char *text)
 {
@@ -98,14 +99,29 @@ static char *put_number(char *at, u32 number)
 	return at;
 }
 
+static char *put_byte(char *at, unsigned int byte)
+{
+	if (byte >= 100) {
+		*at++ = '0' + byte / 100;
+		byte %= 100;
+		*at++ = '0' + byte / 10;
+		byte %= 10;
+	} else if (byte >= 10) {
+		*at++ = '0' + byte / 10;
+		byte %= 10;
+	}
+	*at++ = '0' + byte;
+	return at;
+}
+
 static char *put_address(char *at, __be32 addr)
 {
 	const u8 *byte = (const u8 *)&addr;
 	int i;
 
 	for (i = 0; i < 4; i++) {
-		at = put_number(at, byte[i]);
-		at[-1] = '.';
+		at = put_byte(at, byte[i]);
+		*at++ = '.';
 	}
 	at[-1] = ' ';
 	return at;
