@@ -81,6 +81,15 @@ def one_cpu():
         os.sched_setaffinity(0, cpus)
 
 
+def no_timers(stack, ns, gateway, rto=10):
+    """Nothing is sent again from @ns because a timer ran out or packets changed
+    places: a retransmission is then one that something was lost for, or that a
+    message brought about, however slow the guest is."""
+    stack.enter_context(one_cpu())
+    ns.sysctl(tcp_early_retrans=0)
+    ns.ip(f"route replace default via {gateway} rto_min {rto}s")
+
+
 def _checked(result, what):
     if result:
         error = ctypes.get_errno()

@@ -63,12 +63,7 @@ class OnPath(unittest.TestCase):
     RTO = 10
 
     def no_timers(self):
-        """Nothing is sent again because a timer ran out or packets changed
-        places: a retransmission is then one that a message brought about,
-        however slow the guest is."""
-        self.stack.enter_context(lab.one_cpu())
-        self.srv.sysctl(tcp_early_retrans=0)
-        self.srv.ip(f"route replace default via {Path.RTR_SRV} rto_min {self.RTO}s")
+        lab.no_timers(self.stack, self.srv, Path.RTR_SRV, self.RTO)
 
     def assert_fits(self, frames, mtu=MTU):
         self.assertTrue(frames, "no packets on the wire")
@@ -261,6 +256,7 @@ class OwnedByUser(OnPath):
 
 class Ending(OnPath):
     def test_expiry_and_growth(self):
+        self.no_timers()
         cli, srv = self.learn()
         self.assertLess(lab.mss_of(srv), MTU)
         self.path.set_mtu(1500)

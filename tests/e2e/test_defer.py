@@ -24,9 +24,7 @@ class Deferred(OnPath):
 
     def timers(self, rto=RTO):
         """One kind of timer only, of one length; new connections have it."""
-        self.stack.enter_context(lab.one_cpu())
-        self.srv.sysctl(tcp_early_retrans=0)
-        self.srv.ip(f"route replace default via {Path.RTR_SRV} rto_min {rto}s")
+        lab.no_timers(self.stack, self.srv, Path.RTR_SRV, rto)
 
     def proven(self, length=100000):
         """A connection on which large segments have been acknowledged."""

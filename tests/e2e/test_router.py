@@ -137,6 +137,9 @@ class Router(unittest.TestCase):
         self.stack.callback(capture.stop)
         return capture
 
+    def no_timers(self):
+        lab.no_timers(self.stack, self.net.cli2, Chain.MID2)
+
     def connect(self, ns, to=Chain.SRV):
         cli = self.stack.enter_context(ns.connect((to, PORT)))
         srv, _ = self.listener.accept()
@@ -170,6 +173,7 @@ class BlackHole(Router):
     """The issue's case: the second client is never told anything."""
 
     def test_another_client(self):
+        self.no_timers()
         nft(self.mid, CT)
         self.mid.set("forward", "clamp")
         before, after = self.capture(self.mid, "tofar"), self.capture(self.mid, "to1")
@@ -204,6 +208,7 @@ class BlackHole(Router):
 
         # The control: without it that client gets nothing through.
         self.mid.set("forward", "off")
+        self.net.cli2.ip(f"route replace default via {Chain.MID2}")
         cli, srv = self.connect(self.net.cli2)
         cli.sendall(b"x" * 3000)
         lab.wait_for(lambda: lab.tcp_info(cli)["total_retrans"] >= 2, "retransmissions")
@@ -468,6 +473,7 @@ class Nat(Router):
         self.pass_a_message()
         self.assertEqual(self.mid.route_mtu(Chain.SRV), MTU)
         nft(self.net.far, BLACK_HOLE)
+        self.no_timers()
         cli, srv = self.connect(self.net.cli2)
         exchange(cli, srv, 10000)
         self.assertEqual(lab.tcp_info(cli)["total_retrans"], 0)
@@ -488,6 +494,7 @@ class Nat(Router):
         self.assertEqual(self.mid.route_mtu(Chain.SRV), MTU)
         self.assertIsNone(self.mid.route_mtu(virtual))
         nft(self.net.far, BLACK_HOLE)
+        self.no_timers()
         cli, srv = self.connect(self.net.cli2, virtual)
         exchange(cli, srv, 10000)
         self.assertEqual(lab.tcp_info(cli)["total_retrans"], 0)
@@ -579,6 +586,9 @@ class Devices(unittest.TestCase):
         path = Path(600, offload=offload)
         self.addCleanup(path.close)
         path.rtr.set("forward", "clamp")
+        stack = contextlib.ExitStack()
+        self.addCleanup(stack.close)
+        lab.no_timers(stack, path.srv, Path.RTR_SRV)
         with path.srv.listen(Path.SRV, PORT) as listener:
             cli = path.cli.connect((Path.SRV, PORT))
             srv, _ = listener.accept()

@@ -288,6 +288,7 @@ class Growth(OnPath):
     """What ends a host route gives every socket its MSS back at its next send."""
 
     def ended_by(self, end):
+        self.no_timers()
         conns = [self.accepted() for _ in range(3)]
         for cli, srv in conns:
             exchange(srv, cli, 100)
