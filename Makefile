@@ -68,7 +68,7 @@ help:
 	@echo 'make check-harness   proof that make check can fail: a failing KUnit case, a missing'
 	@echo '                     results file, a WARN, a leak, a guest that hangs (5 min)'
 	@echo 'make bench           stock kernel and module measured in QEMU, instruction by'
-	@echo '                     instruction, against the goals (15 min); ACCEL=kvm: by the clock'
+	@echo '                     instruction, against the goals (10 min); ACCEL=kvm: by the clock'
 	@echo 'make sparse          sparse with endian checks, silent when all is well'
 	@echo 'make checkpatch      checkpatch.pl --strict'
 	@echo 'make clean           everything built here; not the cached kernels'
