@@ -159,6 +159,16 @@ add_program() {
 	add_libraries "$1" "$program"
 }
 
+# guest_ended STATUS RESULTS: it came to its end, with STATUS of qemu-run
+guest_ended() { [ "$1" = 0 ] && [ "$(tr -d '\r' <"$2" | tail -n 1)" = end ]; }
+
+# guest_complaint CONSOLE: what its kernel complained of first; fails if of nothing
+guest_complaint() {
+	grep -a -E -m 1 \
+		'BUG:|WARNING:|INFO: |Oops|Kernel panic|soft lockup|to become free|refcount_t:' "$1" |
+		tr -d '\r'
+}
+
 # judge_guest NAME STATUS CONSOLE RESULTS [COMMAND]: repeats what a guest said and counts
 # it in passed and failed; COMMAND takes the lines of other kinds. It must have come to
 # its end, with STATUS of qemu-run, and its kernel must not have complained.
@@ -172,15 +182,14 @@ judge_guest() {
 		*) "$command" "$what" "$rest" ;;
 		esac
 	done < <(tr -d '\r' <"$results")
-	if [ "$status" != 0 ] || [ "$(tr -d '\r' <"$results" | tail -n 1)" != end ]; then
+	if ! guest_ended "$status" "$results"; then
 		tail -n 20 "$console"
 		failed=$((failed + 1))
 		echo "fail $name: the guest did not come to its end (QEMU: $status), see $console"
 	fi
-	if line=$(grep -a -E -m 1 'BUG:|WARNING:|INFO: |Oops|Kernel panic|soft lockup|to become free' \
-			"$console"); then
+	if line=$(guest_complaint "$console"); then
 		failed=$((failed + 1))
-		echo "fail $name.console: $(tr -d '\r' <<<"$line")"
+		echo "fail $name.console: $line"
 	else
 		passed=$((passed + 1))
 		echo "pass $name.console"

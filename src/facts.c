@@ -69,8 +69,8 @@ static enum hostroute_outcome no_route(const struct net *net, long err)
 }
 
 /* No router is on the way to a neighbour, and if something else is, it is not
- * somebody further away who can tell: see neighbour_says(). Behind a device without neighbours
- * (PPP, a tunnel) anybody may be.
+ * somebody further away who can tell: see neighbour_says(). Behind a device
+ * without neighbours (PPP, a tunnel) anybody may be.
  */
 static bool on_link(const struct rtable *rt)
 {
