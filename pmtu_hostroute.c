@@ -132,7 +132,6 @@
 #include <linux/rtnetlink.h>
 #include <net/icmp.h>
 #include <net/ip.h>
-#include <net/l3mdev.h>
 #include <net/netns/generic.h>
 
 /* After filter (0) and NAT (100), so that an administrator's rules have been
@@ -222,6 +221,7 @@ static unsigned int handle(struct hostroute_net *hn, struct sk_buff *skb,
 static noinline unsigned int look_at(struct hostroute_net *hn, struct sk_buff *skb)
 {
 	unsigned int verdict;
+	bool bh_on;
 	u32 mode;
 
 	if (!hostroute_icmp_is_frag_needed(skb))
@@ -231,9 +231,12 @@ static noinline unsigned int look_at(struct hostroute_net *hn, struct sk_buff *s
 		return NF_ACCEPT;
 
 	/* A packet that NFQUEUE held comes here in process context. */
-	local_bh_disable();
+	bh_on = !softirq_count();
+	if (unlikely(bh_on))
+		local_bh_disable();
 	verdict = handle(hn, skb, mode == HOSTROUTE_MODE_OBSERVE);
-	local_bh_enable();
+	if (unlikely(bh_on))
+		local_bh_enable();
 	return verdict;
 }
 
@@ -333,7 +336,7 @@ struct hostroute *hostroute_net_find(struct hostroute_net *hn,
 
 	if (!hostroute_route_clonable(dst) && !hostroute_route_is_own(dst))
 		return NULL;
-	key.l3mdev = l3mdev_master_ifindex_rcu(dst->dev);
+	key.l3mdev = hostroute_l3mdev(dst->dev);
 	route = hostroute_table_find(&hn->table, &key);
 	if (!route || hostroute_table_expired(&hn->table, route, hostroute_now()))
 		return NULL;

@@ -10,6 +10,7 @@
 #define PMTU_HOSTROUTE_H
 
 #include <linux/hashtable.h>
+#include <linux/icmp.h>
 #include <linux/if_ether.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -20,10 +21,13 @@
 #include <linux/skbuff.h>
 #include <linux/spinlock.h>
 #include <linux/timekeeping.h>
+#include <linux/tracepoint-defs.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 #include <net/dst.h>
+#include <net/ip.h>
+#include <net/l3mdev.h>
 #include <net/net_namespace.h>
 #include <net/route.h>
 
@@ -234,7 +238,26 @@ struct hostroute_msg {
 };
 
 bool hostroute_icmp_made_here(const struct sk_buff *skb);
-bool hostroute_icmp_is_frag_needed(const struct sk_buff *skb);
+
+/**
+ * hostroute_icmp_is_frag_needed - is this ours to look at?
+ * @skb: packet at LOCAL_IN or FORWARD
+ *
+ * Return: true for ICMP type 3 code 4.
+ */
+static inline bool hostroute_icmp_is_frag_needed(const struct sk_buff *skb)
+{
+	const struct icmphdr *icmph;
+	u8 buf[2];
+
+	if (ip_hdr(skb)->protocol != IPPROTO_ICMP)
+		return false;
+	icmph = skb_header_pointer(skb, skb_network_offset(skb) + ip_hdrlen(skb),
+				   sizeof(buf), buf);
+	return icmph && icmph->type == ICMP_DEST_UNREACH &&
+	       icmph->code == ICMP_FRAG_NEEDED;
+}
+
 enum hostroute_outcome hostroute_icmp_parse(struct sk_buff *skb,
 					    struct hostroute_msg *msg);
 u32 hostroute_icmp_plateau(const struct hostroute_msg *msg, u32 estimate);
@@ -242,9 +265,9 @@ u32 hostroute_icmp_plateau(const struct hostroute_msg *msg, u32 estimate);
 /* ---- facts: what is public of this host ----------------------------------- */
 
 /**
- * struct hostroute_path - what is public of the path that a quoted packet took
- * @estimate:	bytes, what it carries by itself, without what was learned; 0 for
- *		TCP, whose socket knows
+ * struct hostroute_path - what is public of the path that a quoted packet took; not
+ *	of TCP, whose socket knows
+ * @estimate:	bytes, what it carries by itself, without what was learned
  * @l3mdev:	ifindex of the VRF master, 0 for none
  */
 struct hostroute_path {
@@ -450,6 +473,8 @@ struct hostroute_table {
  * @estimate:	bytes, what the path's MTU is taken for without a host route
  * @router:	who said so
  * @ifindex:	where it came in
+ * @known:	maybe the route in question: what its socket is under, dead or not; while
+ *		RCU is held; NULL: it is looked up
  * @class:	who vouches for it; not HOSTROUTE_CLASS_PINNED
  * @dry_run:	only say what would become of it
  */
@@ -460,9 +485,20 @@ struct hostroute_claim {
 	u32			estimate;
 	__be32			router;
 	int			ifindex;
+	struct hostroute	*known;
 	enum hostroute_class	class;
 	bool			dry_run;
 };
+
+/* ifindex of the VRF that @dev is, or is in, 0 for none. Under RCU. Of most its flags
+ * tell, without a call.
+ */
+static inline int hostroute_l3mdev(const struct net_device *dev)
+{
+	if (likely(!netif_is_l3_slave(dev) && !netif_is_l3_master(dev)))
+		return 0;
+	return l3mdev_master_ifindex_rcu(dev);
+}
 
 /* Nanoseconds since boot: 64 bit, counts suspend, not stepped by the clock. */
 static inline u64 hostroute_now(void)
@@ -554,11 +590,70 @@ void hostroute_put(struct hostroute *route);
 
 struct hostroute_net;
 
+/**
+ * struct hostroute_clone - what a clone has beyond its rtable
+ * @metrics:	must be first, see the top of src/route.c
+ * @rt:	the clone itself
+ * @net:	namespace; alive while @route is not NULL
+ * @route:	the host route, NULL once disowned, or if it is a socket's own
+ * @in_route:	the route's set; table lock, RCU
+ * @origin:	metrics of the original, only compared
+ * @base_mtu:	RTAX_MTU of the original, bytes, 0: the device's
+ * @of_device:	for a whole device; a host route may go before it
+ * @own:	a socket's own
+ *
+ * 128 bytes: kmalloc() would make 192 of any more.
+ */
+struct hostroute_clone {
+	struct dst_metrics		metrics;
+	struct rtable			*rt;
+	const struct net		*net;
+	struct hostroute __rcu		*route;
+	struct hlist_node		in_route;
+	const u32			*origin;
+	u32				base_mtu;
+	bool				of_device;
+	bool				own;
+};
+
+/* Of a host route's; a socket's own has others. */
+extern struct dst_ops hostroute_clone_ops;
+
+/* Under RCU or with a reference to @dst, which is a clone or was one. */
+static inline struct hostroute_clone *
+hostroute_clone_of(const struct dst_entry *dst)
+{
+	return (struct hostroute_clone *)DST_METRICS_PTR(dst);
+}
+
+/**
+ * hostroute_route_of - the host route that a dst_entry is a clone for
+ * @dst: any dst_entry
+ *
+ * Context: RCU. Return: NULL if it is not a clone of ours, or a socket's own.
+ */
+static inline struct hostroute *hostroute_route_of(const struct dst_entry *dst)
+{
+	if (READ_ONCE(dst->ops) != &hostroute_clone_ops)
+		return NULL;
+	return rcu_dereference(hostroute_clone_of(dst)->route);
+}
+
+/**
+ * hostroute_route_mtu - what a clone for a host route carries
+ * @dst: the clone
+ *
+ * Its metric, unless it was retired just now. Context: RCU. Return: bytes.
+ */
+static inline u32 hostroute_route_mtu(const struct dst_entry *dst)
+{
+	return dst_metric_raw(dst, RTAX_MTU) ?: dst_mtu(dst);
+}
+
 int hostroute_route_init(void);
 void hostroute_route_exit(void);
 bool hostroute_route_plain(const struct dst_entry *dst);
 bool hostroute_route_clonable(const struct dst_entry *dst);
-struct hostroute *hostroute_route_of(const struct dst_entry *dst);
 u32 hostroute_route_estimate(const struct dst_entry *dst);
 struct dst_entry *hostroute_route_get(struct hostroute_table *table,
 				      struct hostroute *route,
@@ -584,7 +679,6 @@ void hostroute_route_disown(const struct net *net);
 
 void hostroute_socket_net_init(struct hostroute_net *hn);
 void hostroute_socket_net_exit(struct hostroute_net *hn);
-void hostroute_socket_clamp(struct hostroute_net *hn, struct sock *sk);
 struct dst_entry *hostroute_socket_path(struct sock *sk,
 					struct hostroute_claim *claim);
 enum hostroute_outcome hostroute_socket_learn(struct hostroute_net *hn,
@@ -615,10 +709,24 @@ bool hostroute_tunnel_sends(const struct net *net, const struct hostroute_msg *m
 
 /* ---- trace: what happens, for those who watch ------------------------------ */
 
-void hostroute_trace_message(const struct hostroute_net *hn,
-			     const struct sk_buff *skb,
-			     const struct hostroute_msg *msg,
-			     enum hostroute_outcome outcome);
+DECLARE_TRACEPOINT(ignored);
+DECLARE_TRACEPOINT(deferred);
+
+void hostroute_trace_message_watched(const struct hostroute_net *hn,
+				     const struct sk_buff *skb,
+				     const struct hostroute_msg *msg,
+				     enum hostroute_outcome outcome);
+
+/* Every message comes here: no call unless somebody watches. */
+static inline void hostroute_trace_message(const struct hostroute_net *hn,
+					   const struct sk_buff *skb,
+					   const struct hostroute_msg *msg,
+					   enum hostroute_outcome outcome)
+{
+	if (tracepoint_enabled(ignored) || tracepoint_enabled(deferred))
+		hostroute_trace_message_watched(hn, skb, msg, outcome);
+}
+
 bool hostroute_trace_learning(void);
 void hostroute_trace_route(const struct hostroute_table *table,
 			   const struct hostroute *route,

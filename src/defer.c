@@ -123,6 +123,8 @@ static u32 largest_acked_packet(const struct sock *sk)
 	u32 payload;
 
 	acked.bytes = READ_ONCE(tp->bytes_acked);
+	if (!acked.bytes)
+		return 0;
 	smp_rmb();	/* nothing to pair with: makes a bad reading less likely */
 	acked.delivered = READ_ONCE(tp->delivered);
 	acked.resent = READ_ONCE(tp->bytes_retrans);
@@ -378,6 +380,8 @@ static void fill(struct waiting *waiting, const struct sock *sk, u32 seq,
 	waiting->una = READ_ONCE(tcp_sk(sk)->snd_una);
 	waiting->retransmits = READ_ONCE(inet_csk(sk)->icsk_retransmits);
 	waiting->claim = *claim;
+	/* Nobody holds it for so long; hostroute_socket_path() tells again. */
+	waiting->claim.known = NULL;
 }
 
 /* True if one is waiting for the socket already: of two, the higher MTU. */

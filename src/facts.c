@@ -26,7 +26,6 @@
 #include <net/arp.h>
 #include <net/ip.h>
 #include <net/ip_fib.h>
-#include <net/l3mdev.h>
 #include <net/protocol.h>
 
 static struct rtable *look_up(struct net *net, const struct sk_buff *skb,
@@ -212,7 +211,7 @@ enum hostroute_outcome hostroute_facts_no_socket(struct net *net,
  * @net:  the namespace
  * @skb:  the message, at LOCAL_IN
  * @msg:  the message, parsed
- * @path: filled when the return value is HOSTROUTE_CONTINUE
+ * @path: filled when the return value is HOSTROUTE_CONTINUE, but for TCP
  *
  * RFC 1122 3.2.2, RFC 5927 4.3. In @skb's VRF.
  *
@@ -227,15 +226,15 @@ enum hostroute_outcome hostroute_facts_check(struct net *net,
 {
 	const struct net_device *dev = skb->dev;
 
-	*path = (struct hostroute_path) {
-		.l3mdev = l3mdev_master_ifindex_rcu(dev),
-	};
 	/* NAT may send a connection to one of this host's addresses elsewhere,
 	 * and a transparent proxy's has an address that is not this host's.
 	 */
 	if (msg->protocol == IPPROTO_TCP)
 		return HOSTROUTE_CONTINUE;
 
+	*path = (struct hostroute_path) {
+		.l3mdev = hostroute_l3mdev(dev),
+	};
 	if (!route_tells(net, msg) && is_our_own(net, dev, msg->daddr))
 		return HOSTROUTE_IGNORED_DESTINATION;
 	if (!came_for_us(net, skb) &&
@@ -271,7 +270,7 @@ enum hostroute_outcome hostroute_facts_check_forwarded(struct net *net,
 	const struct net_device *dev = skb->dev;
 
 	*path = (struct hostroute_path) {
-		.l3mdev = l3mdev_master_ifindex_rcu(dev),
+		.l3mdev = hostroute_l3mdev(dev),
 	};
 	if (inet_addr_type_dev_table(net, dev, msg->router) == RTN_LOCAL)
 		return HOSTROUTE_IGNORED_ROUTER;

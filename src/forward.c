@@ -30,7 +30,6 @@
 #include <linux/netfilter_ipv4.h>
 #include <linux/tcp.h>
 #include <net/ip.h>
-#include <net/l3mdev.h>
 
 /* After the administrator's own rules, as at LOCAL_IN. */
 #define FORWARD_PRIORITY	(NF_IP_PRI_CONNTRACK_HELPER - 1)
@@ -172,7 +171,7 @@ static u32 way_back_mtu(struct hostroute_net *hn, const struct sk_buff *skb,
 	const struct iphdr *iph = ip_hdr(skb);
 	struct hostroute_key key = {
 		.daddr = iph->saddr,
-		.l3mdev = l3mdev_master_ifindex_rcu(state->in),
+		.l3mdev = hostroute_l3mdev(state->in),
 	};
 	const struct dst_entry *dst = skb_dst(skb);
 	struct rtable *rt;

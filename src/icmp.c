@@ -37,6 +37,10 @@ union quote {
 
 static_assert(sizeof(union quote) == QUOTED_TRANSPORT);
 
+/* What is parsed of a message, by the IP options in its quote. */
+#define SMALLEST	(sizeof(struct icmphdr) + sizeof(struct iphdr) + QUOTED_TRANSPORT)
+#define LARGEST		(SMALLEST + MAX_IPOPTLEN)
+
 /* RFC 1191 7.1, table 7-1 */
 static const u16 plateaus[] = {
 	65535, 32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68,
@@ -64,25 +68,6 @@ u32 hostroute_icmp_plateau(const struct hostroute_msg *msg, u32 estimate)
 		if (plateaus[i] < len)
 			return plateaus[i];
 	return HOSTROUTE_MTU_MIN;
-}
-
-/**
- * hostroute_icmp_is_frag_needed - is this ours to look at?
- * @skb: packet at LOCAL_IN, data at the IP header
- *
- * Return: true for ICMP type 3 code 4.
- */
-bool hostroute_icmp_is_frag_needed(const struct sk_buff *skb)
-{
-	const struct icmphdr *icmph;
-	u8 buf[2];
-
-	if (ip_hdr(skb)->protocol != IPPROTO_ICMP)
-		return false;
-	icmph = skb_header_pointer(skb, skb_network_offset(skb) + ip_hdrlen(skb),
-				   sizeof(buf), buf);
-	return icmph && icmph->type == ICMP_DEST_UNREACH &&
-	       icmph->code == ICMP_FRAG_NEEDED;
 }
 
 /**
@@ -214,52 +199,17 @@ static enum hostroute_outcome check_transport(const struct iphdr *inner,
 	return HOSTROUTE_CONTINUE;
 }
 
-/**
- * hostroute_icmp_parse - parse and check an ICMP "fragmentation needed"
- * @skb: packet at LOCAL_IN, data at the IP header; its bytes are not changed,
- *	 its checksum state may be
- * @msg: filled when the return value is HOSTROUTE_CONTINUE
- *
- * RFC 792, RFC 1122 3.2.2, RFC 1191 4. Any context; at most 76 bytes are
- * parsed besides the checksum. What RFC 4884 appends is covered by the checksum
- * and not looked at: where it begins need not be known, for the 68 bytes of the
- * quote that are parsed are less than the 128 that precede it.
- *
- * Return: HOSTROUTE_CONTINUE, or what became of the message.
- */
-enum hostroute_outcome hostroute_icmp_parse(struct sk_buff *skb,
-					    struct hostroute_msg *msg)
+/* @icmph: as much of the message as is parsed, in one piece. */
+static enum hostroute_outcome judge(struct sk_buff *skb, unsigned int start,
+				    const struct icmphdr *icmph,
+				    struct hostroute_msg *msg)
 {
-	unsigned int start = skb_network_offset(skb) + ip_hdrlen(skb);
+	const struct iphdr *inner = (const struct iphdr *)(icmph + 1);
+	const union quote *quote = (const union quote *)((const u8 *)inner +
+							 inner->ihl * 4);
 	const struct iphdr *outer = ip_hdr(skb);
+	u16 mtu = ntohs(icmph->un.frag.mtu);
 	enum hostroute_outcome outcome;
-	const struct icmphdr *icmph;
-	const struct iphdr *inner;
-	const union quote *quote;
-	struct icmphdr icmp_buf;
-	unsigned int at = start;
-	union quote quote_buf;
-	u8 inner_buf[60] __aligned(4);
-	u16 mtu;
-
-	icmph = skb_header_pointer(skb, at, sizeof(icmp_buf), &icmp_buf);
-	if (!icmph)
-		return HOSTROUTE_IGNORED_TRUNCATED;
-	mtu = ntohs(icmph->un.frag.mtu);
-
-	at += sizeof(*icmph);
-	inner = skb_header_pointer(skb, at, sizeof(*inner), inner_buf);
-	if (!inner)
-		return HOSTROUTE_IGNORED_TRUNCATED;
-	if (inner->version != 4 || inner->ihl < 5)
-		return HOSTROUTE_IGNORED_QUOTE;
-	inner = skb_header_pointer(skb, at, inner->ihl * 4, inner_buf);
-	if (!inner)
-		return HOSTROUTE_IGNORED_TRUNCATED;
-	at += inner->ihl * 4;
-	quote = skb_header_pointer(skb, at, sizeof(quote_buf), &quote_buf);
-	if (!quote)
-		return HOSTROUTE_IGNORED_TRUNCATED;
 
 	if (!outer_acceptable(skb))
 		return HOSTROUTE_IGNORED_OUTER;
@@ -292,4 +242,63 @@ enum hostroute_outcome hostroute_icmp_parse(struct sk_buff *skb,
 		.bad_sum = ip_fast_csum(inner, inner->ihl) != 0,
 	};
 	return HOSTROUTE_CONTINUE;
+}
+
+/* Bytes that are parsed of a message that has as much of its quote as begins here. */
+static unsigned int parsed_len(const struct icmphdr *icmph)
+{
+	const struct iphdr *inner = (const struct iphdr *)(icmph + 1);
+
+	return sizeof(*icmph) + inner->ihl * 4 + QUOTED_TRANSPORT;
+}
+
+static bool is_ipv4(const struct icmphdr *icmph)
+{
+	const struct iphdr *inner = (const struct iphdr *)(icmph + 1);
+
+	return inner->version == 4 && inner->ihl >= 5;
+}
+
+/* In pieces, or too short. */
+static noinline enum hostroute_outcome parse_copy(struct sk_buff *skb,
+						  unsigned int start,
+						  struct hostroute_msg *msg)
+{
+	const struct icmphdr *icmph;
+	u8 buf[LARGEST] __aligned(4);
+
+	icmph = skb_header_pointer(skb, start, SMALLEST, buf);
+	if (!icmph)
+		return HOSTROUTE_IGNORED_TRUNCATED;
+	if (!is_ipv4(icmph))
+		return HOSTROUTE_IGNORED_QUOTE;
+	icmph = skb_header_pointer(skb, start, parsed_len(icmph), buf);
+	if (!icmph)
+		return HOSTROUTE_IGNORED_TRUNCATED;
+	return judge(skb, start, icmph, msg);
+}
+
+/**
+ * hostroute_icmp_parse - parse and check an ICMP "fragmentation needed"
+ * @skb: packet at LOCAL_IN, data at the IP header; its bytes are not changed,
+ *	 its checksum state may be
+ * @msg: filled when the return value is HOSTROUTE_CONTINUE
+ *
+ * RFC 792, RFC 1122 3.2.2, RFC 1191 4. Any context; at most 76 bytes are
+ * parsed besides the checksum. What RFC 4884 appends is covered by the checksum
+ * and not looked at: where it begins need not be known, for the 68 bytes of the
+ * quote that are parsed are less than the 128 that precede it.
+ *
+ * Return: HOSTROUTE_CONTINUE, or what became of the message.
+ */
+enum hostroute_outcome hostroute_icmp_parse(struct sk_buff *skb,
+					    struct hostroute_msg *msg)
+{
+	unsigned int start = skb_network_offset(skb) + ip_hdrlen(skb);
+	const struct icmphdr *icmph = (const struct icmphdr *)(skb->data + start);
+
+	if (likely(skb_headlen(skb) >= start + SMALLEST && is_ipv4(icmph) &&
+		   skb_headlen(skb) >= start + parsed_len(icmph)))
+		return judge(skb, start, icmph, msg);
+	return parse_copy(skb, start, msg);
 }

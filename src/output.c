@@ -195,8 +195,7 @@ static noinline unsigned int output(struct hostroute_net *hn, struct sk_buff *sk
 		if (!hostroute_route_of(skb_dst(skb)))
 			return NF_ACCEPT;
 	}
-	/* A clone's MTU is its metric, unless it was retired just now. */
-	mtu = dst_metric_raw(skb_dst(skb), RTAX_MTU) ?: dst_mtu(skb_dst(skb));
+	mtu = hostroute_route_mtu(skb_dst(skb));
 	if (likely(len <= mtu))
 		return NF_ACCEPT;
 	if (is_big_syn(skb, th, headers)) {
@@ -209,18 +208,44 @@ static noinline unsigned int output(struct hostroute_net *hn, struct sk_buff *sk
 	return NF_ACCEPT;
 }
 
-/* Every packet from this host comes here. A datagram that fits whatever is known
- * pays for nothing but this function, so what saves registers is elsewhere.
+/* TCP's own packet, that is under its host route already, and fits. @dst may be NULL. */
+static bool follows(const struct hostroute_net *hn, const struct sk_buff *skb,
+		    const struct dst_entry *dst)
+{
+	unsigned int len = skb->len;
+	const struct hostroute *route;
+	const struct tcphdr *th;
+
+	route = dst ? hostroute_route_of(dst) : NULL;
+	if (!route || hostroute_is_device(route) || !READ_ONCE(route->used))
+		return false;
+	if (READ_ONCE(hn->device_mtu) != U32_MAX)
+		return false;
+	if (skb_is_gso(skb)) {
+		th = (const struct tcphdr *)skb_transport_header(skb);
+		if ((const u8 *)(th + 1) > skb_tail_pointer(skb))
+			return false;
+		len = wire_len(skb, skb_network_header_len(skb) + th->doff * 4);
+	}
+	return len <= dst_metric_raw(dst, RTAX_MTU);
+}
+
+/* Every packet from this host comes here. A datagram that fits whatever is known,
+ * and a segment that fits its host route, pay for nothing but this function, so what
+ * saves registers is elsewhere.
  */
 static unsigned int output_hook(void *priv, struct sk_buff *skb,
 				const struct nf_hook_state *state)
 {
 	const struct hostroute_net *hn = priv;
 
-	if (ip_hdr(skb)->protocol != IPPROTO_TCP &&
-	    skb->len <= READ_ONCE(hn->table.smallest_any) &&
-	    skb->len <= READ_ONCE(hn->device_mtu))
+	if (ip_hdr(skb)->protocol == IPPROTO_TCP) {
+		if (follows(hn, skb, skb_dst(skb)))
+			return NF_ACCEPT;
+	} else if (skb->len <= READ_ONCE(hn->table.smallest_any) &&
+		   skb->len <= READ_ONCE(hn->device_mtu)) {
 		return NF_ACCEPT;
+	}
 	return output(priv, skb, state);
 }
 

@@ -10,7 +10,6 @@
 
 #include <linux/ip.h>
 #include <net/inet_hashtables.h>
-#include <net/l3mdev.h>
 #include <net/tcp.h>
 #include <net/xfrm.h>
 

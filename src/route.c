@@ -45,7 +45,6 @@
 #include <net/dst_metadata.h>
 #include <net/ip.h>
 #include <net/ip_fib.h>
-#include <net/l3mdev.h>
 #include <net/lwtunnel.h>
 
 /* Paths to one destination: ECMP next hops, uplinks, policy tables; of a device's
@@ -55,36 +54,10 @@
  */
 #define CLONES_PER_ROUTE	64
 
-/**
- * struct hostroute_clone - what a clone has beyond its rtable
- * @metrics:	must be first, see above
- * @rt:	the clone itself
- * @net:	namespace; alive while @route is not NULL
- * @route:	the host route, NULL once disowned, or if it is a socket's own
- * @in_route:	the route's set; table lock, RCU
- * @origin:	metrics of the original, only compared
- * @base_mtu:	RTAX_MTU of the original, bytes, 0: the device's
- * @of_device:	for a whole device; a host route may go before it
- * @own:	a socket's own
- *
- * 128 bytes: kmalloc() would make 192 of any more.
- */
-struct hostroute_clone {
-	struct dst_metrics		metrics;
-	struct rtable			*rt;
-	const struct net		*net;
-	struct hostroute __rcu		*route;
-	struct hlist_node		in_route;
-	const u32			*origin;
-	u32				base_mtu;
-	bool				of_device;
-	bool				own;
-};
-
 static_assert(offsetof(struct hostroute_clone, metrics) == 0);
 static_assert(offsetof(struct dst_metrics, metrics) == 0);
 
-static struct dst_ops clone_ops;
+struct dst_ops hostroute_clone_ops;
 static struct dst_ops own_ops;		/* of a socket's own */
 static struct dst_ops *stock_ops;
 static LIST_HEAD(all_clones);
@@ -98,24 +71,18 @@ static bool is_clone(const struct dst_entry *dst)
 {
 	const struct dst_ops *ops = READ_ONCE(dst->ops);
 
-	return ops == &clone_ops || ops == &own_ops;
-}
-
-/* Under RCU or with a reference to @dst, which is a clone or was one. */
-static struct hostroute_clone *clone_of(const struct dst_entry *dst)
-{
-	return (struct hostroute_clone *)DST_METRICS_PTR(dst);
+	return ops == &hostroute_clone_ops || ops == &own_ops;
 }
 
 static bool is_device_clone(const struct dst_entry *dst)
 {
-	return is_clone(dst) && clone_of(dst)->of_device;
+	return is_clone(dst) && hostroute_clone_of(dst)->of_device;
 }
 
 /* Of the original, if @dst is a clone; only compared. */
 static const u32 *metrics_of(const struct dst_entry *dst)
 {
-	return is_clone(dst) ? clone_of(dst)->origin : DST_METRICS_PTR(dst);
+	return is_clone(dst) ? hostroute_clone_of(dst)->origin : DST_METRICS_PTR(dst);
 }
 
 /* Nobody but the caller finds @clone on the list after this. */
@@ -138,7 +105,7 @@ static void clone_destroy(struct dst_entry *dst)
 	struct hostroute *route;
 
 	spin_lock_bh(&all_lock);
-	route = take_off_list(clone_of(dst));
+	route = take_off_list(hostroute_clone_of(dst));
 	spin_unlock_bh(&all_lock);
 	if (route)
 		hostroute_put(route);
@@ -168,7 +135,7 @@ static unsigned int clone_default_advmss(const struct dst_entry *dst)
 	unsigned int mss;
 
 	rcu_read_lock();
-	mss = max_t(int, base_mtu(clone_of(dst)) - headers,
+	mss = max_t(int, base_mtu(hostroute_clone_of(dst)) - headers,
 		    dev_net(dst->dev)->ipv4.ip_rt_min_advmss);
 	rcu_read_unlock();
 	return min(mss, HOSTROUTE_MTU_MAX - headers);
@@ -198,7 +165,7 @@ static bool claim_key(struct hostroute_key *key, const struct dst_entry *dst,
 	if (!skb && !sk)
 		return false;
 	key->daddr = skb ? ip_hdr(skb)->daddr : READ_ONCE(inet_sk(sk)->inet_daddr);
-	key->l3mdev = l3mdev_master_ifindex_rcu(dst->dev);
+	key->l3mdev = hostroute_l3mdev(dst->dev);
 	return true;
 }
 
@@ -210,11 +177,11 @@ static noinline void learn_local(struct dst_entry *dst, const struct hostroute *
 	/* Not the device's namespace: it may be going away. Ours stays while the
 	 * clone is not disowned.
 	 */
-	struct hostroute_net *hn = hostroute_net(clone_of(dst)->net);
+	struct hostroute_net *hn = hostroute_net(hostroute_clone_of(dst)->net);
 	struct hostroute_claim claim = {
 		.now = hostroute_now(),
 		.mtu = max(mtu, HOSTROUTE_MTU_MIN),
-		.estimate = own_mtu(clone_of(dst)),
+		.estimate = own_mtu(hostroute_clone_of(dst)),
 		.class = HOSTROUTE_CLASS_LOCAL,
 	};
 
@@ -230,11 +197,13 @@ static void clone_update_pmtu(struct dst_entry *dst, struct sock *sk,
 {
 	struct hostroute *route;
 
-	rcu_read_lock();
-	route = rcu_dereference(clone_of(dst)->route);
 	/* TCP reports here each time that a message has lowered the MTU, and then
-	 * it is no news.
+	 * it is no news: see clamp_now().
 	 */
+	if (mtu >= HOSTROUTE_MTU_MAX)
+		return;
+	rcu_read_lock();
+	route = rcu_dereference(hostroute_clone_of(dst)->route);
 	if (route && dst->obsolete == DST_OBSOLETE_FORCE_CHK &&
 	    mtu < READ_ONCE(route->mtu))
 		learn_local(dst, route, sk, skb, mtu);
@@ -281,17 +250,6 @@ bool hostroute_route_clonable(const struct dst_entry *dst)
 }
 
 /**
- * hostroute_route_of - the host route that a dst_entry is a clone for
- * @dst: any dst_entry
- *
- * Context: RCU. Return: NULL if it is not a clone of ours.
- */
-struct hostroute *hostroute_route_of(const struct dst_entry *dst)
-{
-	return is_clone(dst) ? rcu_dereference(clone_of(dst)->route) : NULL;
-}
-
-/**
  * hostroute_route_estimate - what a path's MTU is taken for without its host route
  * @dst: stock route or clone
  *
@@ -299,7 +257,7 @@ struct hostroute *hostroute_route_of(const struct dst_entry *dst)
  */
 u32 hostroute_route_estimate(const struct dst_entry *dst)
 {
-	return is_clone(dst) ? own_mtu(clone_of(dst)) : dst_mtu(dst);
+	return is_clone(dst) ? own_mtu(hostroute_clone_of(dst)) : dst_mtu(dst);
 }
 
 static bool same_path(const struct hostroute_clone *clone,
@@ -366,7 +324,7 @@ static struct hostroute_clone *make(struct hostroute *route,
 		kfree(clone);
 		return NULL;
 	}
-	/* Counted by clones alone: clone_ops has no counter of its own. */
+	/* Counted by clones alone: hostroute_clone_ops has no counter of its own. */
 	rt->dst.flags |= DST_NOCOUNT | (origin->dst.flags & DST_NOPOLICY);
 	dst_entries_add(stock_ops, -1);
 
@@ -404,7 +362,7 @@ static struct hostroute_clone *make(struct hostroute *route,
 	       sizeof(clone->metrics.metrics));
 	refcount_set(&clone->metrics.refcnt, 1);
 	clone->base_mtu = is_clone(&origin->dst) ?
-			  clone_of(&origin->dst)->base_mtu :
+			  hostroute_clone_of(&origin->dst)->base_mtu :
 			  dst_metric_raw(&origin->dst, RTAX_MTU);
 	clone->of_device = route && hostroute_is_device(route);
 	clone->own = !route;
@@ -420,7 +378,7 @@ static struct hostroute_clone *make(struct hostroute *route,
 	list_add(&rt->hostroute_compat_uncached, &all_clones);
 	spin_unlock_bh(&all_lock);
 	/* From here on the clone is freed by dst_release() alone. */
-	WRITE_ONCE(rt->dst.ops, route ? &clone_ops : &own_ops);
+	WRITE_ONCE(rt->dst.ops, route ? &hostroute_clone_ops : &own_ops);
 	return clone;
 }
 
@@ -445,9 +403,9 @@ static void leave_set(struct hostroute *route, struct hostroute_clone *clone)
 {
 	hlist_del_rcu(&clone->in_route);
 	WRITE_ONCE(route->clone_count, route->clone_count - 1);
-	spin_lock_bh(&all_lock);
+	spin_lock(&all_lock);
 	retire(clone);
-	spin_unlock_bh(&all_lock);
+	spin_unlock(&all_lock);
 	call_rcu(&clone->rt->dst.rcu_head, put_of_set);
 }
 
@@ -528,12 +486,12 @@ void hostroute_route_sync(struct hostroute *route)
 
 	if (hlist_empty(&route->clones))
 		return;
-	/* Not at the same time as hostroute_route_device_sync(). */
-	spin_lock_bh(&all_lock);
+	/* Not at the same time as hostroute_route_device_sync(). BH is off. */
+	spin_lock(&all_lock);
 	hlist_for_each_entry(clone, &route->clones, in_route)
 		if (clone->rt->dst.obsolete != DST_OBSOLETE_DEAD)
 			set_mtu(clone, clone_mtu(clone, route));
-	spin_unlock_bh(&all_lock);
+	spin_unlock(&all_lock);
 }
 
 /* Sockets under @route look their route up again. Under the table's lock. */
@@ -577,7 +535,7 @@ void hostroute_route_drop_all(struct hostroute_table *table)
 
 bool hostroute_route_is_own(const struct dst_entry *dst)
 {
-	return is_clone(dst) && clone_of(dst)->own;
+	return is_clone(dst) && hostroute_clone_of(dst)->own;
 }
 
 static bool connected_to(const struct sock *sk, __be32 daddr)
@@ -642,7 +600,7 @@ static void limit_own(struct hostroute_clone *clone, u32 mtu,
  */
 void hostroute_route_lower_own(const struct dst_entry *dst, u32 mtu)
 {
-	struct rtable *rt = clone_of(dst)->rt;
+	struct rtable *rt = hostroute_clone_of(dst)->rt;
 
 	spin_lock_bh(&all_lock);
 	if (rt->rt_pmtu > mtu)
@@ -691,7 +649,7 @@ void hostroute_route_own(struct hostroute_net *hn, struct sock *sk, __be32 daddr
 	if (!connected_to(sk, daddr) || !dst_check(old, 0) || mtu > dst_mtu(old))
 		goto out;
 	if (hostroute_route_is_own(old)) {
-		limit_own(clone_of(old), mtu, &hn->table.limits);
+		limit_own(hostroute_clone_of(old), mtu, &hn->table.limits);
 		goto out;
 	}
 	clone = mtu < dst_mtu(old) ? make_own(hn, old) : NULL;
@@ -717,7 +675,7 @@ void hostroute_route_drop_own(const struct net *net)
 
 	spin_lock_bh(&all_lock);
 	for_each_clone(rt) {
-		clone = clone_of(&rt->dst);
+		clone = hostroute_clone_of(&rt->dst);
 		if (clone->own && clone->net == net)
 			retire(clone);
 	}
@@ -782,7 +740,7 @@ void hostroute_route_device_sync(const struct net_device *dev)
 	spin_lock_bh(&all_lock);
 	for_each_clone(rt)
 		if (rt->dst.dev == dev)
-			follow_device(clone_of(&rt->dst));
+			follow_device(hostroute_clone_of(&rt->dst));
 	spin_unlock_bh(&all_lock);
 }
 
@@ -798,8 +756,8 @@ void hostroute_route_retire(const struct net *net)
 
 	spin_lock_bh(&all_lock);
 	for_each_clone(rt)
-		if (clone_of(&rt->dst)->net == net)
-			retire(clone_of(&rt->dst));
+		if (hostroute_clone_of(&rt->dst)->net == net)
+			retire(hostroute_clone_of(&rt->dst));
 	spin_unlock_bh(&all_lock);
 }
 
@@ -824,7 +782,7 @@ void hostroute_route_disown(const struct net *net)
 
 	spin_lock_bh(&all_lock);
 	list_for_each_entry_safe(rt, next, &all_clones, hostroute_compat_uncached) {
-		clone = clone_of(&rt->dst);
+		clone = hostroute_clone_of(&rt->dst);
 		if (clone->net != net)
 			continue;
 		if (rt->dst.obsolete != DST_OBSOLETE_DEAD) {
@@ -881,7 +839,7 @@ int hostroute_route_init(void)
 	stock_ops = find_stock_ops();
 	if (!stock_ops)
 		return -ENOMEM;
-	fill_ops(&clone_ops);
+	fill_ops(&hostroute_clone_ops);
 	fill_ops(&own_ops);
 	own_ops.check = own_check;
 	return 0;

@@ -19,7 +19,6 @@
 
 #include <linux/hashtable.h>
 #include <linux/slab.h>
-#include <net/l3mdev.h>
 #include <net/tcp.h>
 
 /* Waiting clamps in a namespace. A socket beyond that follows at its next
@@ -36,7 +35,12 @@ struct clamp {
 	struct sock		*sk;	/* with a reference */
 };
 
-/* A valid route, or NULL. The socket is ours. */
+static bool is_open(const struct sock *sk)
+{
+	return !((1 << sk->sk_state) & (TCPF_LISTEN | TCPF_CLOSE));
+}
+
+/* A valid route, or NULL. The socket is ours, and open. */
 static struct dst_entry *valid_route(struct sock *sk)
 {
 	if (!__sk_dst_check(sk, 0) &&
@@ -45,40 +49,35 @@ static struct dst_entry *valid_route(struct sock *sk)
 	return __sk_dst_get(sk);
 }
 
-/* Put the socket under its host route if there is one. The socket is ours. */
-static struct dst_entry *enter(struct hostroute_net *hn, struct sock *sk)
+/* Put the socket under its host route if there is one. The socket is ours, and @dst
+ * its route. Return: the MTU that it has to follow, bytes.
+ */
+static u32 enter(struct hostroute_net *hn, struct sock *sk, struct dst_entry *dst)
 {
-	struct dst_entry *dst = valid_route(sk);
-	struct hostroute *route;
+	struct hostroute *route = hostroute_route_of(dst);
 	struct dst_entry *clone;
 
-	if (!dst)
-		return NULL;
-	route = hostroute_route_of(dst);
 	if (route && !hostroute_is_device(route))
-		return dst;
+		return hostroute_route_mtu(dst);
 	route = hostroute_net_find(hn, dst, inet_sk(sk)->inet_daddr, false);
 	clone = route ? hostroute_route_get(&hn->table, route, dst) : NULL;
 	if (!clone)
-		return dst;
+		return dst_mtu(dst);
 	hostroute_mark_used(route);
 	__sk_dst_set(sk, clone);
-	return clone;
+	return hostroute_route_mtu(clone);
 }
 
-/* BH is off, and the socket ours: its spinlock is held, and nobody owns it. */
-static void clamp_now(struct hostroute_net *hn, struct sock *sk)
+/* BH is off, RCU, and the socket ours: its spinlock is held, and nobody owns it.
+ * @dst: its route, valid a moment ago; may be NULL.
+ */
+static void clamp_now(struct hostroute_net *hn, struct sock *sk, struct dst_entry *dst)
 {
-	struct dst_entry *dst;
 	u32 mtu;
 
-	if ((1 << sk->sk_state) & (TCPF_LISTEN | TCPF_CLOSE))
+	if (!dst || !is_open(sk) || READ_ONCE(hn->mode) != HOSTROUTE_MODE_ENFORCE)
 		return;
-	if (READ_ONCE(hn->mode) != HOSTROUTE_MODE_ENFORCE)
-		return;
-	rcu_read_lock();
-	dst = enter(hn, sk);
-	mtu = dst ? dst_mtu(dst) : U32_MAX;
+	mtu = enter(hn, sk, dst);
 	/* Also when it is the route itself, and no host route, that has come
 	 * below what the socket believes: the segment is lost all the same.
 	 */
@@ -93,7 +92,6 @@ static void clamp_now(struct hostroute_net *hn, struct sock *sk)
 		inet_csk(sk)->icsk_af_ops->mtu_reduced(sk);
 		hostroute_stats_inc(hn->stats, HOSTROUTE_CLAMPED);
 	}
-	rcu_read_unlock();
 }
 
 static struct clamp *find_waiting(struct hostroute_net *hn,
@@ -151,11 +149,13 @@ static bool try_clamp(struct hostroute_net *hn, struct sock *sk)
 	bool done;
 
 	local_bh_disable();
+	rcu_read_lock();
 	bh_lock_sock(sk);
 	done = !sock_owned_by_user(sk);
-	if (done)
-		clamp_now(hn, sk);
+	if (done && is_open(sk))
+		clamp_now(hn, sk, valid_route(sk));
 	bh_unlock_sock(sk);
+	rcu_read_unlock();
 	local_bh_enable();
 	return done;
 }
@@ -213,19 +213,25 @@ static enum hostroute_outcome clamp_later(struct hostroute_net *hn,
 	return HOSTROUTE_CLAMP_DEFERRED;
 }
 
-/**
- * hostroute_socket_clamp - clamp a TCP socket, now or when it can be
- * @hn:	the namespace
- * @sk:	a full TCP socket, its spinlock held
- *
- * Context: BH off, RCU.
+/* What hostroute_socket_path() found, or another if that is not valid any more: the
+ * host route that the socket was under may have had its time.
  */
-void hostroute_socket_clamp(struct hostroute_net *hn, struct sock *sk)
+static struct dst_entry *route_after_learning(struct sock *sk)
+{
+	struct dst_entry *dst = rcu_dereference(sk->sk_dst_cache);
+
+	if (dst && likely(READ_ONCE(dst->obsolete) == DST_OBSOLETE_FORCE_CHK))
+		return dst;
+	return is_open(sk) ? valid_route(sk) : NULL;
+}
+
+/* Now or when it can be. */
+static void clamp_in_time(struct hostroute_net *hn, struct sock *sk)
 {
 	enum hostroute_outcome outcome;
 
 	if (!sock_owned_by_user(sk)) {
-		clamp_now(hn, sk);
+		clamp_now(hn, sk, route_after_learning(sk));
 		return;
 	}
 	outcome = clamp_later(hn, sk);
@@ -252,7 +258,8 @@ static struct dst_entry *current_route(struct sock *sk)
 /**
  * hostroute_socket_path - which path is a claim about a socket's data about?
  * @sk:		a full TCP socket, its spinlock held
- * @claim:	of its peer; gets the VRF, and the estimate so far
+ * @claim:	of its peer; gets the VRF, the estimate so far, and the host route that
+ *		the socket is under
  *
  * Context: BH off, RCU.
  * Return: its route, under RCU; NULL if it has none, or one that is left alone.
@@ -264,10 +271,10 @@ struct dst_entry *hostroute_socket_path(struct sock *sk,
 
 	if (!dst)
 		return NULL;
-	if (!hostroute_route_of(dst) && !hostroute_route_clonable(dst) &&
-	    dst_check(dst, 0))
+	claim->known = hostroute_route_of(dst);
+	if (!claim->known && !hostroute_route_clonable(dst) && dst_check(dst, 0))
 		return NULL;
-	claim->key.l3mdev = l3mdev_master_ifindex_rcu(dst->dev);
+	claim->key.l3mdev = hostroute_l3mdev(dst->dev);
 	claim->estimate = hostroute_route_estimate(dst);
 	/* What the stock path has made of messages that were only observed would
 	 * not be there.
@@ -280,8 +287,8 @@ struct dst_entry *hostroute_socket_path(struct sock *sk,
 /**
  * hostroute_socket_learn - have a claim learned that a socket's data was quoted for
  * @hn:		the namespace
- * @sk:		the socket, as for hostroute_socket_clamp()
- * @claim:	a claim that was believed
+ * @sk:		a full TCP socket, its spinlock held
+ * @claim:	a claim that was believed; hostroute_socket_path() was just asked
  *
  * Context: BH off, RCU. Return: as hostroute_table_learn().
  */
@@ -302,7 +309,7 @@ enum hostroute_outcome hostroute_socket_learn(struct hostroute_net *hn,
 		/* Whatever this message adds, the segment it quotes was lost:
 		 * its socket may not be under the host route yet.
 		 */
-		hostroute_socket_clamp(hn, sk);
+		clamp_in_time(hn, sk);
 		break;
 	default:
 		break;

@@ -36,13 +36,29 @@ static hsiphash_key_t hash_key __read_mostly;
 /* One line a minute for the whole module: anybody can make namespaces. */
 static DEFINE_RATELIMIT_STATE(limit_log, 60 * HZ, 1);
 
-/* Addresses come from the wire: the key is secret, the seed is the table's. */
+static bool same_key(const struct hostroute_key *a, const struct hostroute_key *b)
+{
+	return a->daddr == b->daddr && a->l3mdev == b->l3mdev;
+}
+
+/* Addresses come from the wire: the key is secret, the seed is the table's. What is
+ * outside VRFs, mostly all, is spared a round; it is told from the rest by its length.
+ */
 static u32 key_hash(const void *data, u32 len, u32 seed)
 {
 	const struct hostroute_key *key = data;
+	u32 daddr = (__force u32)key->daddr;
 
-	return hsiphash_3u32((__force u32)key->daddr, key->l3mdev, seed,
-			     &hash_key);
+	return key->l3mdev ? hsiphash_3u32(daddr, key->l3mdev, seed, &hash_key) :
+			     hsiphash_1u32(daddr ^ seed, &hash_key);
+}
+
+/* The default is memcmp(), by a call. */
+static int differs(struct rhashtable_compare_arg *arg, const void *obj)
+{
+	const struct hostroute *route = obj;
+
+	return !same_key(&route->key, arg->key);
 }
 
 static const struct rhashtable_params hash_params = {
@@ -50,6 +66,7 @@ static const struct rhashtable_params hash_params = {
 	.key_offset = offsetof(struct hostroute, key),
 	.head_offset = offsetof(struct hostroute, node),
 	.hashfn = key_hash,
+	.obj_cmpfn = differs,
 	.automatic_shrinking = true,
 };
 
@@ -695,16 +712,22 @@ static u32 floor_of(const struct hostroute_table *table, enum hostroute_class cl
 }
 
 /*
+ * What is known about a destination. Whose socket is under its route need not
+ * look it up.
+ *
  * A route that has had its time is not there; a pinned one is itself again.
  * Whoever read the clock first may be the last to get the lock: the table's own
  * time never goes back, so that lists by age stay in order.
  */
 static struct hostroute *find_alive(struct hostroute_table *table,
-				    const struct hostroute_key *key, u64 now)
+				    const struct hostroute_key *key, u64 now,
+				    struct hostroute *known)
 {
-	struct hostroute *route = hostroute_table_find(table, key);
+	struct hostroute *route = known;
 
 	lockdep_assert_held(&table->lock);
+	if (!known || known->dead || !same_key(&known->key, key))
+		route = hostroute_table_find(table, key);
 	table->now = max(table->now, now);
 	if (!route || !lapsed(table, route, table->now))
 		return route;
@@ -785,7 +808,7 @@ enum hostroute_outcome hostroute_table_learn(struct hostroute_table *table,
 	u32 max;
 
 	spin_lock_bh(&table->lock);
-	route = find_alive(table, &claim->key, claim->now);
+	route = find_alive(table, &claim->key, claim->now, claim->known);
 	max = table->limits.max_routes;
 	if (!route)
 		victim = victim_of(table, rank);
@@ -869,7 +892,7 @@ int hostroute_table_pin(struct hostroute_table *table,
 
 	mutex_lock(&table->admin);
 	spin_lock_bh(&table->lock);
-	route = find_alive(table, key, now);
+	route = find_alive(table, key, now, NULL);
 	if (route)
 		pin_known(table, route, mtu);
 	else
@@ -1194,8 +1217,7 @@ struct hostroute *hostroute_table_find(struct hostroute_table *table,
 	rcu_read_lock();
 	/* What has just been learned is what its socket looks for next. */
 	route = rcu_dereference(table->newest);
-	if (!route || route->key.daddr != key->daddr ||
-	    route->key.l3mdev != key->l3mdev)
+	if (!route || !same_key(&route->key, key))
 		route = rhashtable_lookup(&table->hash, key, hash_params);
 	rcu_read_unlock();
 	return route;

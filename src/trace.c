@@ -87,7 +87,7 @@ static struct hostroute_msg readable(const struct sk_buff *skb,
 }
 
 /**
- * hostroute_trace_message - a message was handled
+ * hostroute_trace_message_watched - a message was handled
  * @hn:		the namespace
  * @skb:	the message, at LOCAL_IN or FORWARD
  * @msg:	the same, parsed, or as the parser left it when it refused
@@ -96,10 +96,10 @@ static struct hostroute_msg readable(const struct sk_buff *skb,
  * Fires "ignored" or "deferred" unless the message was obeyed, which has an event
  * of the route's. Context: any but hardirq.
  */
-void hostroute_trace_message(const struct hostroute_net *hn,
-			     const struct sk_buff *skb,
-			     const struct hostroute_msg *msg,
-			     enum hostroute_outcome outcome)
+void hostroute_trace_message_watched(const struct hostroute_net *hn,
+				     const struct sk_buff *skb,
+				     const struct hostroute_msg *msg,
+				     enum hostroute_outcome outcome)
 {
 	struct hostroute_msg shown;
 

@@ -672,7 +672,7 @@ static enum hostroute_outcome naive(const struct sample *s)
 	unsigned int have = s->len - (icmp - outer);
 	unsigned int header, total, mtu, udp_len;
 
-	if (have < 8 + 20)
+	if (have < 8 + 20 + 8)
 		return HOSTROUTE_IGNORED_TRUNCATED;
 	header = (quote[0] % 16) * 4;
 	if (quote[0] / 16 != 4 || header < 20)
@@ -808,7 +808,8 @@ static void prepare(struct bench *b, struct sk_buff *skb, const struct sample *s
 	skb->dev = &b->devs[s->on_lo];
 }
 
-static enum hostroute_outcome look(struct sk_buff *skb, struct hostroute_msg *msg)
+static noinline_for_stack enum hostroute_outcome
+look(struct sk_buff *skb, struct hostroute_msg *msg)
 {
 	memset(msg, 0xa5, sizeof(*msg));
 	if (!hostroute_icmp_is_frag_needed(skb))
@@ -858,9 +859,9 @@ static enum hostroute_outcome parse_paged(struct bench *b, const struct sample *
 }
 
 /* @skb, made of @s, stays while its clone is looked at. */
-static enum hostroute_outcome parse_clone(struct kunit *test, struct bench *b,
-					  struct sk_buff *skb, const struct sample *s,
-					  struct hostroute_msg *msg)
+static noinline_for_stack enum hostroute_outcome
+parse_clone(struct kunit *test, struct bench *b, struct sk_buff *skb,
+	    const struct sample *s, struct hostroute_msg *msg)
 {
 	struct sk_buff *clone = skb_clone(skb, GFP_KERNEL);
 	enum hostroute_outcome outcome;
