@@ -45,6 +45,7 @@
  *     ifindex, uses, class, dead
  *   hostroute: used                   nothing (a hint)         nothing
  *   hostroute: lru, age, slot         table->lock              table->lock
+ *     lru, of one that is to be freed nothing (who took it out) the same
  *   hostroute: clones, clone_count    table->lock              RCU
  *   table: hash, ids, newest          table->lock              RCU
  *   table: count, pool[].count,       table->lock              READ_ONCE()
@@ -54,7 +55,9 @@
  *     limits.max_unproven
  *   table: unproven_follows           admin (mutex)            admin
  *   table: unproven, slots, serial,   table->lock              table->lock
- *     now, lru, pool[].age
+ *     now, starved, lru, pool[].age,
+ *     leaving
+ *   table: hash.p.automatic_shrinking table->lock              nothing (a hint)
  *   table: limits, other              nothing (one word each)  READ_ONCE()
  *   table: memcg, owner, stats        before it is used        nothing
  *   clone: in_route                   table->lock              RCU
@@ -264,17 +267,18 @@ static void sweep(struct work_struct *work)
 {
 	struct hostroute_net *hn = container_of(to_delayed_work(work),
 						struct hostroute_net, sweep);
-	u64 now = hostroute_now();
-	u64 end = now + (u64)SWEEP_INTERVAL * NSEC_PER_SEC;
 	unsigned long delay;
-	u64 next;
+	u64 now, next, end;
 
 	/* Whoever comes while it is not known when the next one is, asks for one. */
 	atomic64_set(&hn->sweep_at, S64_MAX);
-	next = hostroute_table_sweep(&hn->table, now);
+	next = hostroute_table_sweep(&hn->table, hostroute_now());
 	hostroute_output_update(hn);
 	if (!hostroute_table_count(&hn->table))
 		return;
+	/* A sweep of very many takes its time. */
+	now = hostroute_now();
+	end = now + (u64)SWEEP_INTERVAL * NSEC_PER_SEC;
 	if (next)
 		end = clamp_t(u64, next, now + NSEC_PER_SEC / 10, end);
 	atomic64_set(&hn->sweep_at, end);

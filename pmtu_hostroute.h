@@ -453,8 +453,10 @@ struct hostroute_table {
 	u32				smallest_any;	/* of all */
 	u32				in_vrfs;	/* routes with an l3mdev */
 	u32				forwarded;	/* of the unproven */
+	u32				leaving;	/* who has many leave */
 	u64				serial;
 	u64				now;		/* latest that was heard of */
+	u64				starved;	/* then memory was short */
 	struct list_head		lru;		/* learned routes */
 	struct hostroute_pool		pool[HOSTROUTE_RANK_COUNT];
 	struct hostroute_limits		limits;

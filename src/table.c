@@ -16,6 +16,7 @@
  */
 #include "../pmtu_hostroute.h"
 
+#include <linux/delay.h>
 #include <linux/ratelimit.h>
 #include <linux/rhashtable.h>
 #include <linux/sched.h>
@@ -119,7 +120,9 @@ int hostroute_table_init(struct hostroute_table *table,
 	table->forwarded = 0;
 	table->in_vrfs = 0;
 	table->serial = 0;
+	table->leaving = 0;
 	table->now = 0;
+	table->starved = 0;
 	table->smallest_mtu = U32_MAX;
 	table->smallest_any = U32_MAX;
 	table->limits = *limits;
@@ -419,8 +422,8 @@ static void link(struct hostroute_table *table, struct hostroute *route)
 	WRITE_ONCE(table->count, table->count + 1);
 }
 
-/* Take a route out of everything and drop the table's reference. @heir: made for
- * its places, which it takes at the same instant; NULL.
+/* Take a route out of everything. The table's reference is the caller's from now on.
+ * @heir: made for its places, which it takes at the same instant; NULL.
  */
 static void unlink_for(struct hostroute_table *table, struct hostroute *route,
 		       struct hostroute *heir, enum hostroute_outcome why)
@@ -445,13 +448,131 @@ static void unlink_for(struct hostroute_table *table, struct hostroute *route,
 	WRITE_ONCE(route->dead, true);
 	hostroute_route_drop(table, route);
 	note(table, route, why);
-	hostroute_put(route);
 }
 
 static void unlink(struct hostroute_table *table, struct hostroute *route,
 		   enum hostroute_outcome why)
 {
 	unlink_for(table, route, NULL, why);
+	hostroute_put(route);
+}
+
+/* ---- many at a time -------------------------------------------------------------- */
+
+/* Routes that are freed after one grace period, at most. */
+#define CROWD			4096
+/* So few are not worth a wait. */
+#define FEW			1024
+
+/**
+ * struct leaving - routes that leave in numbers
+ * @now:	out of the table; nobody has a reference, RCU readers may look
+ * @count:	of these
+ * @total:	that have left so far
+ * @before:	the same, waiting for @grace
+ * @grace:	a grace period
+ * @many:	more than fit one batch
+ *
+ * An RCU callback for each would be more than softirqs do at once: ksoftirqd would
+ * have to, and all other softirqs would wait with it for the process that takes routes
+ * out to let the CPU go, which takes the scheduler until its next tick. For the same
+ * reason the hash shrinks once, when all have left: at each halving it clears and
+ * frees megabytes at a time.
+ */
+struct leaving {
+	struct list_head	now;
+	struct list_head	before;
+	unsigned int		count;
+	unsigned int		total;
+	unsigned long		grace;
+	bool			many;
+};
+
+static void begin_leaving(struct leaving *leaving)
+{
+	INIT_LIST_HEAD(&leaving->now);
+	INIT_LIST_HEAD(&leaving->before);
+	leaving->count = 0;
+	leaving->total = 0;
+	leaving->many = false;
+}
+
+/* One more that has many leave, or one less. */
+static void hold_shrinking(struct hostroute_table *table, int n)
+{
+	spin_lock_bh(&table->lock);
+	table->leaving += n;
+	WRITE_ONCE(table->hash.p.automatic_shrinking, !table->leaving);
+	spin_unlock_bh(&table->lock);
+}
+
+static void unlink_many(struct hostroute_table *table, struct hostroute *route,
+			enum hostroute_outcome why, struct leaving *leaving)
+{
+	unlink_for(table, route, NULL, why);
+	leaving->total++;
+	if (!refcount_dec_and_test(&route->ref))
+		return;
+	list_add(&route->lru, &leaving->now);
+	leaving->count++;
+}
+
+static void free_those_before(struct leaving *leaving)
+{
+	struct hostroute *route, *next;
+	unsigned int n = 0;
+
+	if (list_empty(&leaving->before))
+		return;
+	cond_synchronize_rcu(leaving->grace);
+	list_for_each_entry_safe(route, next, &leaving->before, lru) {
+		kmem_cache_free(route_cache, route);
+		if (++n % (4 * BATCH) == 0)
+			usleep_range(20, 100);
+	}
+	INIT_LIST_HEAD(&leaving->before);
+}
+
+static void wait_for_next(struct leaving *leaving)
+{
+	free_those_before(leaving);
+	list_splice_init(&leaving->now, &leaving->before);
+	leaving->count = 0;
+	leaving->grace = start_poll_synchronize_rcu();
+}
+
+/* Between two batches; who waits for the CPU, ksoftirqd say, gets it now. @total: before
+ * the last one.
+ */
+static void let_others_run(struct hostroute_table *table, struct leaving *leaving,
+			   unsigned int total)
+{
+	cond_resched();
+	if (leaving->total == total)
+		return;
+	if (!leaving->many)
+		hold_shrinking(table, 1);
+	leaving->many = true;
+	if (leaving->count >= CROWD)
+		wait_for_next(leaving);
+	usleep_range(20, 100);
+}
+
+/* All have left. */
+static void end_leaving(struct hostroute_table *table, struct leaving *leaving)
+{
+	struct hostroute *route, *next;
+
+	if (leaving->many) {
+		hold_shrinking(table, -1);
+		schedule_work(&table->hash.run_work);
+	}
+	free_those_before(leaving);
+	if (leaving->total > FEW)
+		wait_for_next(leaving);
+	list_for_each_entry_safe(route, next, &leaving->now, lru)
+		call_rcu(&route->rcu, free_rcu);
+	free_those_before(leaving);
 }
 
 /* ---- who has to go ------------------------------------------------------------------ */
@@ -483,6 +604,16 @@ static struct hostroute *pick_learned(struct hostroute_table *table, int *chance
 		list_move_tail(&route->lru, &table->lru);
 	}
 	return list_first_entry_or_null(&table->lru, struct hostroute, lru);
+}
+
+/* Where many go by the administrator's word, the next to expire. (At random each would
+ * leave a hole somewhere, and the nodes of the ids would be given back all at the end.)
+ */
+static struct hostroute *pick_oldest_unproven(struct hostroute_table *table)
+{
+	lockdep_assert_held(&table->lock);
+	return list_first_entry_or_null(&table->pool[HOSTROUTE_RANK_UNPROVEN].age,
+					struct hostroute, age);
 }
 
 /* The weakest first; a pinned one never. */
@@ -596,10 +727,12 @@ static struct hostroute *enter(struct hostroute_table *table,
 	lockdep_assert_held(&table->lock);
 	if (!route)
 		return NULL;
-	if (old)
+	if (old) {
 		unlink_for(table, old, route, HOSTROUTE_EVICTED);
-	else
+		hostroute_put(old);
+	} else {
 		take_id(table, route);
+	}
 	link(table, route);
 	return route;
 }
@@ -691,6 +824,12 @@ static enum hostroute_outcome insert(struct hostroute_table *table,
 		return HOSTROUTE_IGNORED_FULL;
 	if (claim->dry_run)
 		return HOSTROUTE_LEARNED;
+	/* Each try makes work for the memory cgroup, too; what anybody can send is not
+	 * tried again within the tick.
+	 */
+	if (hostroute_rank(claim->class) == HOSTROUTE_RANK_UNPROVEN &&
+	    table->starved == table->now)
+		return HOSTROUTE_PASSED_MEMORY;
 	route = enter(table, &(struct hostroute) {
 		.key = claim->key,
 		.class = claim->class,
@@ -701,7 +840,10 @@ static enum hostroute_outcome insert(struct hostroute_table *table,
 		.ifindex = claim->ifindex,
 		.uses = 1,
 	}, victim);
-	return route ? HOSTROUTE_LEARNED : HOSTROUTE_PASSED_MEMORY;
+	if (route)
+		return HOSTROUTE_LEARNED;
+	table->starved = table->now;
+	return HOSTROUTE_PASSED_MEMORY;
 }
 
 static u32 floor_of(const struct hostroute_table *table, enum hostroute_class class)
@@ -931,27 +1073,32 @@ static void trim(struct hostroute_table *table, u32 routes, u32 unproven)
 {
 	struct hostroute_pool *pool = &table->pool[HOSTROUTE_RANK_UNPROVEN];
 	struct hostroute_limits *limits = &table->limits;
+	struct hostroute *route;
+	struct leaving leaving;
 	int i;
 
 	lockdep_assert_held(&table->admin);
-	do {
+	begin_leaving(&leaving);
+	for (;;) {
+		unsigned int total = leaving.total;
 		int chances = SECOND_CHANCES;
 
 		spin_lock_bh(&table->lock);
 		for (i = 0; i < BATCH; i++) {
-			if (pool->count > unproven)
-				unlink(table, pick_unproven(table), HOSTROUTE_EVICTED);
-			else if (table->count > routes)
-				unlink(table, pick_victim(table, &chances),
-				       HOSTROUTE_EVICTED);
-			else
+			if (pool->count <= unproven && table->count <= routes)
 				break;
+			route = pick_oldest_unproven(table) ?:
+				pick_learned(table, &chances);
+			unlink_many(table, route, HOSTROUTE_EVICTED, &leaving);
 		}
 		WRITE_ONCE(limits->max_routes, max(routes, table->count));
 		WRITE_ONCE(limits->max_unproven, max(unproven, pool->count));
 		spin_unlock_bh(&table->lock);
-		cond_resched();
-	} while (i == BATCH);
+		if (i < BATCH)
+			break;
+		let_others_run(table, &leaving, total);
+	}
+	end_leaving(table, &leaving);
 }
 
 /**
@@ -1049,7 +1196,7 @@ void hostroute_table_end_loose(struct hostroute_table *table,
 /* ---- a batch at a time ------------------------------------------------------------------- */
 
 typedef void (*visitor)(struct hostroute_table *table, struct hostroute *route,
-			int arg);
+			int arg, struct leaving *leaving);
 
 /* Every route there is when it is called, once; those learned meanwhile stay
  * out of it. It ends however fast messages arrive: ids are reused from below.
@@ -1059,29 +1206,36 @@ static void for_each(struct hostroute_table *table, visitor visit, int arg)
 	u64 last = hostroute_table_serial(table);
 	struct hostroute *route;
 	unsigned long id = 0;
+	struct leaving leaving;
 	int i;
 
-	do {
+	begin_leaving(&leaving);
+	for (;;) {
+		unsigned int total = leaving.total;
+
 		spin_lock_bh(&table->lock);
 		for (i = 0; i < BATCH; i++, id++) {
 			route = hostroute_table_next(table, &id);
 			if (!route)
 				break;
 			if (route->serial <= last)
-				visit(table, route, arg);
+				visit(table, route, arg, &leaving);
 		}
 		spin_unlock_bh(&table->lock);
-		cond_resched();
-	} while (i == BATCH);
+		if (i < BATCH)
+			break;
+		let_others_run(table, &leaving, total);
+	}
+	end_leaving(table, &leaving);
 }
 
 static void flush_one(struct hostroute_table *table, struct hostroute *route,
-		      int pinned_too)
+		      int pinned_too, struct leaving *leaving)
 {
 	if (rank_of(route) == HOSTROUTE_RANK_PINNED && !pinned_too)
 		restore(table, route);
 	else
-		unlink(table, route, HOSTROUTE_FLUSHED);
+		unlink_many(table, route, HOSTROUTE_FLUSHED, leaving);
 }
 
 /**
@@ -1097,8 +1251,9 @@ void hostroute_table_flush(struct hostroute_table *table, bool pinned_too)
 }
 
 static void forget_one(struct hostroute_table *table, struct hostroute *route,
-		       int l3mdev)
+		       int l3mdev, struct leaving *leaving)
 {
+	/* Under RTNL: who waits for that must not wait for grace periods, too. */
 	if (route->key.l3mdev == l3mdev)
 		unlink(table, route, HOSTROUTE_FLUSHED);
 }
@@ -1150,10 +1305,14 @@ static struct hostroute *due(struct hostroute_table *table, u64 now, u64 *next)
 u64 hostroute_table_sweep(struct hostroute_table *table, u64 now)
 {
 	struct hostroute *route;
+	struct leaving leaving;
 	u64 next;
 	int i;
 
-	do {
+	begin_leaving(&leaving);
+	for (;;) {
+		unsigned int total = leaving.total;
+
 		spin_lock_bh(&table->lock);
 		for (i = 0; i < BATCH; i++) {
 			route = due(table, now, &next);
@@ -1162,11 +1321,14 @@ u64 hostroute_table_sweep(struct hostroute_table *table, u64 now)
 			if (rank_of(route) == HOSTROUTE_RANK_PINNED)
 				restore(table, route);
 			else
-				unlink(table, route, HOSTROUTE_EXPIRED);
+				unlink_many(table, route, HOSTROUTE_EXPIRED, &leaving);
 		}
 		spin_unlock_bh(&table->lock);
-		cond_resched();
-	} while (i == BATCH);
+		if (i < BATCH)
+			break;
+		let_others_run(table, &leaving, total);
+	}
+	end_leaving(table, &leaving);
 	return next;
 }
 

@@ -885,6 +885,7 @@ static unsigned int fails_each(struct kunit *test, struct fixture *f, u32 n,
 	unsigned int was = drops, nth;
 
 	for (nth = 1; with_failure(nth, f, n, class, &outcome); nth++) {
+		f->now++;
 		/* A failure may have a way round; half a route there is not. */
 		if (outcome == HOSTROUTE_LEARNED)
 			return nth;
@@ -944,6 +945,7 @@ static unsigned int fails_each_step(struct kunit *test, struct fixture *f, u32 n
 	enum hostroute_outcome outcome;
 
 	for (step = 1; ; step++) {
+		f->now++;
 		fail_step = step;
 		if (class == HOSTROUTE_CLASS_PINNED)
 			outcome = pin(f, n, 1400) ? HOSTROUTE_PASSED_MEMORY : HOSTROUTE_LEARNED;
@@ -1195,6 +1197,139 @@ static void dry_run_sees_time_pass(struct kunit *test)
 	expect_count(test, f, 1);
 }
 
+/* What anybody can send is not tried again within the tick; what is proven is. */
+static void unproven_does_not_insist_on_memory(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	fail_step = 1;
+	KUNIT_EXPECT_EQ(test, record(f, 1, 1400), HOSTROUTE_PASSED_MEMORY);
+	KUNIT_EXPECT_EQ(test, fail_step, 0);
+	fail_step = 1;
+	KUNIT_EXPECT_EQ(test, record(f, 1, 1400), HOSTROUTE_PASSED_MEMORY);
+	KUNIT_EXPECT_EQ(test, fail_step, 1);
+	KUNIT_EXPECT_EQ(test, learn(f, 2, 1400), HOSTROUTE_PASSED_MEMORY);
+	KUNIT_EXPECT_EQ(test, fail_step, 0);
+	KUNIT_EXPECT_EQ(test, learn(f, 2, 1400), HOSTROUTE_LEARNED);
+	f->now++;
+	KUNIT_EXPECT_EQ(test, record(f, 1, 1400), HOSTROUTE_LEARNED);
+	expect_count(test, f, 2);
+	expect_balance(test, f);
+}
+
+/* By the administrator's word: the next to expire, not any. */
+static void next_to_expire_leave_first(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	u32 n;
+
+	for (n = 1; n <= 300; n++)
+		record(f, n, 1400);
+	f->now += SECOND;
+	record(f, 1, 1400);
+	learn(f, 1000, 1400);
+	hostroute_table_set_max_unproven(&f->table, 2);
+	expect_count(test, f, 3);
+	KUNIT_EXPECT_NOT_NULL(test, lookup(f, 300));
+	KUNIT_EXPECT_NOT_NULL(test, lookup(f, 1));
+	hostroute_table_set_max_routes(&f->table, 2);
+	expect_count(test, f, 2);
+	KUNIT_EXPECT_NOT_NULL(test, lookup(f, 1));
+	KUNIT_EXPECT_NOT_NULL(test, lookup(f, 1000));
+	expect_balance(test, f);
+}
+
+static u32 buckets(struct fixture *f)
+{
+	u32 size;
+
+	/* It may queue itself again. */
+	while (flush_work(&f->table.hash.run_work))
+		;
+	rcu_read_lock();
+	size = rht_dereference_rcu(f->table.hash.tbl, &f->table.hash)->size;
+	rcu_read_unlock();
+	return size;
+}
+
+/* More than are freed at a time. Who holds one has it, and the hash is small again. */
+static void many_leave(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct hostroute *held[3];
+	u32 n, turn, count = 2 * CROWD + 2 * BATCH + 1;
+
+	hostroute_table_set_max_routes(&f->table, 2 * count);
+	for (turn = 0; turn < 3; turn++) {
+		for (n = 0; n < count; n++)
+			learn(f, n, 1400);
+		expect_count(test, f, count);
+		KUNIT_EXPECT_GT(test, buckets(f), 1024U);
+		held[turn] = lookup(f, turn * CROWD);
+		hostroute_hold(held[turn]);
+		if (turn == 0) {
+			hostroute_table_flush(&f->table, true);
+		} else if (turn == 1) {
+			hostroute_table_set_max_routes(&f->table, 0);
+			hostroute_table_set_max_routes(&f->table, 2 * count);
+		} else {
+			f->now += 600 * SECOND;
+			hostroute_table_sweep(&f->table, f->now);
+		}
+		expect_count(test, f, 0);
+		KUNIT_EXPECT_TRUE(test, f->table.hash.p.automatic_shrinking);
+		KUNIT_EXPECT_LE(test, buckets(f), 64U);
+	}
+	expect_balance(test, f);
+	rcu_barrier();
+	for (turn = 0; turn < 3; turn++) {
+		KUNIT_EXPECT_TRUE(test, held[turn]->dead);
+		KUNIT_EXPECT_EQ(test, held[turn]->mtu, 1400U);
+		KUNIT_EXPECT_EQ(test, refcount_read(&held[turn]->ref), 1U);
+		hostroute_put(held[turn]);
+	}
+}
+
+static enum hostroute_outcome learn_knowing(struct fixture *f, u32 n, int l3mdev,
+					    u32 mtu, struct hostroute *known)
+{
+	struct hostroute_claim claim = claim_of(f, n, mtu);
+
+	claim.key.l3mdev = l3mdev;
+	claim.known = known;
+	return hostroute_table_learn(&f->table, &claim);
+}
+
+/* What a socket is under may be another's route, or none any more. */
+static void known_route_is_judged(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct hostroute *route;
+
+	learn(f, 1, 1400);
+	route = lookup(f, 1);
+	hostroute_hold(route);
+	KUNIT_EXPECT_EQ(test, learn_knowing(f, 1, 0, 1300, route), HOSTROUTE_LOWERED);
+	KUNIT_EXPECT_EQ(test, learn_knowing(f, 2, 0, 1200, route), HOSTROUTE_LEARNED);
+	KUNIT_EXPECT_EQ(test, learn_knowing(f, 1, 5, 1100, route), HOSTROUTE_LEARNED);
+	KUNIT_EXPECT_EQ(test, route->mtu, 1300U);
+	expect_count(test, f, 3);
+	del(f, 1);
+	KUNIT_EXPECT_EQ(test, learn_knowing(f, 1, 0, 1000, route), HOSTROUTE_LEARNED);
+	KUNIT_EXPECT_EQ(test, route->mtu, 1300U);
+	KUNIT_EXPECT_EQ(test, lookup(f, 1)->mtu, 1000U);
+	expect_count(test, f, 3);
+	/* Its time is up: it is no longer there, though the socket is under it. */
+	hostroute_put(route);
+	route = lookup(f, 1);
+	hostroute_hold(route);
+	f->now += 600 * SECOND;
+	KUNIT_EXPECT_EQ(test, learn_knowing(f, 1, 0, 1050, route), HOSTROUTE_LEARNED);
+	KUNIT_EXPECT_TRUE(test, route->dead);
+	hostroute_put(route);
+	expect_balance(test, f);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(updates_count_once, update_gen_params),
 	KUNIT_CASE(learns_what_is_claimed),
@@ -1239,6 +1374,10 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(tells_what_ends_a_route),
 	KUNIT_CASE(dry_run_foretells),
 	KUNIT_CASE(dry_run_sees_time_pass),
+	KUNIT_CASE(unproven_does_not_insist_on_memory),
+	KUNIT_CASE(next_to_expire_leave_first),
+	KUNIT_CASE(many_leave),
+	KUNIT_CASE(known_route_is_judged),
 	{}
 };
 
