@@ -68,6 +68,16 @@ def rmmod():
     _checked(_libc.syscall(delete_module, b"pmtu_hostroute", os.O_NONBLOCK), "rmmod")
 
 
+def get(path):
+    with open(path, encoding="ascii") as f:
+        return f.read().strip()
+
+
+def put(path, value):
+    with open(path, "w", encoding="ascii") as f:
+        f.write(str(value))
+
+
 @contextlib.contextmanager
 def one_cpu():
     """The calling thread, and those it starts, stay on one CPU. Packets sent on
@@ -79,6 +89,26 @@ def one_cpu():
         yield
     finally:
         os.sched_setaffinity(0, cpus)
+
+
+@contextlib.contextmanager
+def whole_cpu():
+    """Nobody but the calling thread runs on the one CPU that it stays on, nor does work that
+    the kernel puts off."""
+    masks = "/sys/devices/virtual/workqueue/cpumask"
+    runtime = "/proc/sys/kernel/sched_rt_runtime_us"
+    cpu, = os.sched_getaffinity(0)
+    before = {}
+    for name, value in ((masks, f"{1 << cpu:x}"), (runtime, -1)):
+        before[name] = get(name)
+        put(name, value)
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(50))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        for name, value in before.items():
+            put(name, value)
 
 
 def no_timers(stack, ns, gateway, rto=10):
@@ -510,6 +540,14 @@ class Injector:
         self._socket.close()
 
 
+def open_tun(ns, dev):
+    """The program's end of a new device of @ns: what is written to it comes in there."""
+    with ns:
+        fd = os.open("/dev/net/tun", os.O_RDWR)
+        fcntl.ioctl(fd, 0x400454ca, struct.pack("16sH", dev.encode(), 0x1001))  # TUNSETIFF
+    return fd
+
+
 class Forger:
     """Messages that come in through a tun device, as fast as one can write them:
     they differ in the quoted destination, and the checksums with it."""
@@ -521,9 +559,7 @@ class Forger:
     def __init__(self, ns, quote=None, mtu=1200, dev="tun0", plug=True):
         """@quote is about destination 0.0.0.0. @plug: the device is the
         namespace's only one, and brings its address and its router along."""
-        with ns:
-            self.fd = os.open("/dev/net/tun", os.O_RDWR)
-            fcntl.ioctl(self.fd, 0x400454ca, struct.pack("16sH", dev.encode(), 0x1001))
+        self.fd = open_tun(ns, dev)
         ns.ip(f"link set {dev} up")
         if plug:
             ns.ip(f"addr add {self.SRV}/24 dev {dev}", f"route add default via {self.RTR}")

@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import threading
+import time
 import unittest
 
 import lab
@@ -291,6 +292,42 @@ class Ending(OnPath):
         lab.wait_for(lambda: self.srv.stat("refreshed"), "the message to be accepted")
         self.assertGreaterEqual(left(), 599)
         self.assertEqual(self.srv.count(), 1)
+
+    def test_expired_but_not_swept(self):
+        """Its time is up, and the sweep has not come: the message itself finds out, and
+        what was lost is sent again at once, by the new route. (We keep the CPU that
+        the sweep would need.)"""
+        self.no_timers()
+        self.srv.set("defer", "off")
+        self.srv.set("expire", 3)
+        cli, srv = self.learn()
+        self.path.hold_acks()
+        self.path.wire.clear()
+        srv.sendall(b"z" * 250)
+        frame = self.path.wire.wait(lambda f: f.src == Path.SRV and f.data == 250, "the segment")
+        tun = lab.open_tun(self.srv, "tun0")
+        self.stack.callback(os.close, tun)
+        self.srv.ip("link set tun0 up", "addr add 192.0.2.1/24 dev tun0")
+        quote = bytearray(frame.raw[:28])
+        quote[2:4] = (MTU + 1).to_bytes(2, "big")
+        message = lambda mtu: lab.frag_needed("192.0.2.2", Path.SRV, mtu, bytes(quote))
+        os.write(tun, message(MTU))
+        end = time.monotonic() + 3
+        self.assertEqual(self.srv.stat("refreshed"), 1)
+        lab.wait_for(lambda: time.monotonic() > end - 0.3, "most of its time to pass")
+        with lab.whole_cpu():
+            while time.monotonic() < end + 0.1:
+                pass
+            before = self.srv.count(), self.srv.stat("expired"), self.srv.stat("clamped")
+            os.write(tun, message(200))
+            after = self.srv.count(), self.srv.stat("expired"), self.srv.stat("clamped")
+        self.assertEqual(before[:2], (1, 0), "the sweep came all the same")
+        self.assertEqual(after, (1, 1, before[2] + 1))
+        self.assertEqual(lab.tcp_info(srv)["pmtu"], 200)
+        again = self.path.wire.wait(lambda f: f.time > frame.time and f.seq == frame.seq,
+                                    "what was lost")
+        self.assertLessEqual(again.length, 200)
+        self.assertLess(again.time - frame.time, self.RTO)
 
     def test_flush(self):
         for what in ("learned", "all"):

@@ -6,7 +6,6 @@ stock path has learned nothing of it either."""
 
 import contextlib
 import errno
-import fcntl
 import os
 import socket
 import struct
@@ -273,10 +272,7 @@ class Routes(OnWire):
 
     def test_no_gateway_and_yet_far_away(self):
         """On a device without neighbours everybody is behind it."""
-        with self.srv:
-            tun = os.open("/dev/net/tun", os.O_RDWR)
-            self.stack.callback(os.close, tun)
-            fcntl.ioctl(tun, 0x400454ca, struct.pack("16sH", b"ppp0", 0x1001))
+        self.stack.callback(os.close, lab.open_tun(self.srv, "ppp0"))
         self.srv.ip("link set ppp0 up", f"route add {FAR}/32 dev ppp0")
         self.assert_recorded(FAR, 1200, message(FAR))
 

@@ -3,26 +3,14 @@
 
 import contextlib
 import errno
-import fcntl
 import os
-import struct
 import unittest
 
 import lab
-from lab import Path
+from lab import Path, get, put
 from test_connections import MTU, OnPath, exchange
 
 FAILSLAB = "/sys/kernel/debug/failslab/"
-
-
-def put(path, value):
-    with open(path, "w", encoding="ascii") as f:
-        f.write(str(value))
-
-
-def get(path):
-    with open(path, encoding="ascii") as f:
-        return f.read().strip()
 
 
 @contextlib.contextmanager
@@ -172,9 +160,7 @@ class NoMemory(OnPath):
         srv.sendall(b"y" * 500)
         frame = self.path.wire.wait(lambda f: f.src == Path.SRV and f.data == 500, "the segment")
         message = lab.frag_needed("192.0.2.2", Path.SRV, 400, bytes(frame.raw[:28]))
-        with self.srv:
-            tun = os.open("/dev/net/tun", os.O_RDWR)
-            fcntl.ioctl(tun, 0x400454ca, struct.pack("16sH", b"tun0", 0x1001))  # TUNSETIFF
+        tun = lab.open_tun(self.srv, "tun0")
         self.addCleanup(os.close, tun)
         self.srv.ip("link set tun0 up", "addr add 192.0.2.1/24 dev tun0")
         # Another entry, so that the array of ids takes memory for the next.
