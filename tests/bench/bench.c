@@ -791,6 +791,7 @@ static const struct {
 	{ "full", forged_full },
 	{ "rate", forged_rate },
 	{ "unproven", proper_udp },
+	{ "memory", proper_udp },
 	{ "contradicted", forged_contradicted },
 };
 
