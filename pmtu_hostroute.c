@@ -39,14 +39,16 @@
  * Locking
  *
  *   what                              written under            read under
- *   hostroute: key, id, serial        before it is linked      RCU
+ *   hostroute: key, serial            before it is linked      RCU
+ *   hostroute: id                     before it is linked;     table->lock; RCU to
+ *                                     table->lock when it dies see whether it is dead
  *   hostroute: mtu, previous_mtu,     table->lock              RCU, READ_ONCE()
  *     pinned_mtu, updated, router,
- *     ifindex, uses, class, dead
+ *     ifindex, uses, class
  *   hostroute: used                   nothing (a hint)         nothing
  *   hostroute: lru, age, slot         table->lock              table->lock
  *     lru, of one that is to be freed nothing (who took it out) the same
- *   hostroute: clones, clone_count    table->lock              RCU
+ *   hostroute: clones                 table->lock              RCU
  *   table: hash, ids, newest          table->lock              RCU
  *   table: count, pool[].count,       table->lock              READ_ONCE()
  *     smallest_mtu, smallest_any,
@@ -69,8 +71,8 @@
  *   clone: RTAX_MTU, obsolete         all_lock                 nothing (one word)
  *   clone: own, of_device             once when made           nothing
  *   clone: rt_pmtu, expires           all_lock                 nothing (one word)
- *   route of a device: mtu, dead,     table->lock of the       RCU, READ_ONCE()
- *     clones, clone_count             device's namespace
+ *   route of a device: mtu, id,       table->lock of the       RCU, READ_ONCE()
+ *     clones                          device's namespace
  *   device entry: node, list, hn,     entries_lock (mutex)     RCU; entries_lock
  *     mtu, paths (device.c)
  *   hostroute_net: device_mtu         entries_lock (mutex)     READ_ONCE()

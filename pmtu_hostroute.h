@@ -365,35 +365,33 @@ struct hostroute_key {
  * @router:	who sent the last accepted message, 0: this host
  * @ifindex:	where that came in
  * @uses:	accepted messages
- * @id:		index in the table's ids
+ * @id:		index in the table's ids; HOSTROUTE_ID_DEAD: no longer in the table
  * @ref:	the table's while linked, and each clone's (see route.c)
  * @class:	enum hostroute_class
- * @clone_count: clones in @clones
- * @dead:	no longer in the table
  * @used:	by traffic since last looked at
  * @lru:	in the table's lru, if learned
  * @age:	in the age list of its rank; a pinned one only while it is lowered
  * @clones:	the dst_entry side, see route.c
  * @rcu:	freed by RCU after the last reference
+ *
+ * There may be a million: 104 bytes.
  */
 struct hostroute {
 	struct rhash_head	node;
 	struct hostroute_key	key;
 	atomic64_t		updated;
 	u64			serial;
-	u32			mtu;
-	u32			previous_mtu;
-	u32			pinned_mtu;
+	u16			mtu;
+	u16			previous_mtu;
+	u16			pinned_mtu;
+	u8			class;
+	bool			used;
 	u32			slot;
 	__be32			router;
 	int			ifindex;
 	u32			uses;
 	u32			id;
 	refcount_t		ref;
-	u8			class;
-	u8			clone_count;
-	bool			dead;
-	bool			used;
 	union {
 		struct list_head	lru;	/* while it is linked */
 		struct rcu_head		rcu;	/* after the last reference */
@@ -401,6 +399,13 @@ struct hostroute {
 	struct list_head	age;
 	struct hlist_head	clones;
 };
+
+#define HOSTROUTE_ID_DEAD	U32_MAX
+
+static inline bool hostroute_is_dead(const struct hostroute *route)
+{
+	return READ_ONCE(route->id) == HOSTROUTE_ID_DEAD;
+}
 
 /**
  * struct hostroute_limits - the tunables the table obeys

@@ -267,6 +267,6 @@ unsigned int hostroute_datagram_output(struct hostroute_net *hn, struct sock *sk
 	if (!route || hostroute_is_device(route))
 		route = hostroute_net_find(hn, skb_dst(skb), ip_hdr(skb)->daddr, true);
 	if (route)
-		mtu = min(mtu, READ_ONCE(route->mtu));
+		mtu = min_t(u32, mtu, READ_ONCE(route->mtu));
 	return under(hn, route, mtu, sk, skb);
 }

@@ -304,7 +304,7 @@ static void set_mtu(struct hostroute_clone *clone, u32 mtu)
 static u32 clone_mtu(const struct hostroute_clone *clone,
 		     const struct hostroute *route)
 {
-	return min(READ_ONCE(route->mtu), base_mtu(clone));
+	return min_t(u32, READ_ONCE(route->mtu), base_mtu(clone));
 }
 
 /* @route may be NULL, see hostroute_route_own(). */
@@ -399,10 +399,9 @@ static void put_of_set(struct rcu_head *head)
 	dst_release(container_of(head, struct dst_entry, rcu_head));
 }
 
-static void leave_set(struct hostroute *route, struct hostroute_clone *clone)
+static void leave_set(struct hostroute_clone *clone)
 {
 	hlist_del_rcu(&clone->in_route);
-	WRITE_ONCE(route->clone_count, route->clone_count - 1);
 	spin_lock(&all_lock);
 	retire(clone);
 	spin_unlock(&all_lock);
@@ -414,15 +413,18 @@ static void make_room(struct hostroute *route)
 {
 	struct hostroute_clone *clone, *oldest = NULL;
 	struct hlist_node *next;
+	unsigned int count = 0;
 
 	hlist_for_each_entry_safe(clone, next, &route->clones, in_route) {
-		if (!dst_check(&clone->rt->dst, 0))
-			leave_set(route, clone);
-		else
-			oldest = clone;
+		if (!dst_check(&clone->rt->dst, 0)) {
+			leave_set(clone);
+			continue;
+		}
+		oldest = clone;
+		count++;
 	}
-	if (route->clone_count >= CLONES_PER_ROUTE)
-		leave_set(route, oldest);
+	if (count >= CLONES_PER_ROUTE)
+		leave_set(oldest);
 }
 
 /**
@@ -459,8 +461,8 @@ struct dst_entry *hostroute_route_get(struct hostroute_table *table,
 		return NULL;
 
 	spin_lock_bh(&table->lock);
-	dst = route->dead ? NULL : find(route, rt);
-	if (!dst && !route->dead) {
+	dst = hostroute_is_dead(route) ? NULL : find(route, rt);
+	if (!dst && !hostroute_is_dead(route)) {
 		old = set_active_memcg(table->memcg);
 		clone = make(route, rt, dev);
 		set_active_memcg(old);
@@ -469,7 +471,6 @@ struct dst_entry *hostroute_route_get(struct hostroute_table *table,
 			dst = &clone->rt->dst;
 			dst_hold(dst);	/* the caller's; the first is the set's */
 			hlist_add_head_rcu(&clone->in_route, &route->clones);
-			WRITE_ONCE(route->clone_count, route->clone_count + 1);
 			hostroute_stats_inc(table->stats, HOSTROUTE_CLONED);
 		}
 	}
@@ -502,7 +503,7 @@ void hostroute_route_drop(struct hostroute_table *table, struct hostroute *route
 
 	lockdep_assert_held(&table->lock);
 	hlist_for_each_entry_safe(clone, next, &route->clones, in_route)
-		leave_set(route, clone);
+		leave_set(clone);
 }
 
 /**
@@ -519,7 +520,7 @@ void hostroute_route_drop_all(struct hostroute_table *table)
 	for (;; id++) {
 		rcu_read_lock();
 		route = hostroute_table_next(table, &id);
-		if (route && READ_ONCE(route->clone_count)) {
+		if (route && !hlist_empty(&route->clones)) {
 			spin_lock_bh(&table->lock);
 			hostroute_route_drop(table, route);
 			spin_unlock_bh(&table->lock);

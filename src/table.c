@@ -30,7 +30,7 @@
 #define SECOND_CHANCES		64
 
 /* As the user guide says. */
-static_assert(sizeof(struct hostroute) <= 112);
+static_assert(sizeof(struct hostroute) <= 104);
 
 static struct kmem_cache *route_cache;
 static hsiphash_key_t hash_key __read_mostly;
@@ -350,7 +350,8 @@ static int publish(struct hostroute_table *table, struct hostroute *route,
 		route->slot = old->slot;
 		return rhashtable_insert_fast(&table->hash, &route->node, hash_params);
 	}
-	if (xa_alloc(&table->ids, &route->id, NULL, xa_limit_32b, gfp(table)))
+	if (xa_alloc(&table->ids, &route->id, NULL, XA_LIMIT(0, HOSTROUTE_ID_DEAD - 1),
+		     gfp(table)))
 		return -ENOMEM;
 	if (unproven) {
 		if (xa_insert(&table->unproven, table->slots, route, gfp(table)))
@@ -445,7 +446,7 @@ static void unlink_for(struct hostroute_table *table, struct hostroute *route,
 		WRITE_ONCE(table->smallest_mtu, U32_MAX);
 	if (!table->count)
 		WRITE_ONCE(table->smallest_any, U32_MAX);
-	WRITE_ONCE(route->dead, true);
+	WRITE_ONCE(route->id, HOSTROUTE_ID_DEAD);
 	hostroute_route_drop(table, route);
 	note(table, route, why);
 }
@@ -792,6 +793,12 @@ static enum hostroute_outcome update(struct hostroute_table *table,
 	return HOSTROUTE_LOWERED;
 }
 
+/* A device may carry more than IP can use. */
+static u16 estimate_of(const struct hostroute_claim *claim)
+{
+	return min(claim->estimate, HOSTROUTE_MTU_MAX);
+}
+
 /* What was unproven is proven by now, or vouched for. Its value counts for
  * nothing.
  */
@@ -806,7 +813,7 @@ static enum hostroute_outcome confirm(struct hostroute_table *table,
 		return HOSTROUTE_CONFIRMED;
 	set_mtu(table, route, mtu);
 	change_class(table, route, claim->class);
-	WRITE_ONCE(route->previous_mtu, claim->estimate);
+	WRITE_ONCE(route->previous_mtu, estimate_of(claim));
 	accept(table, route, claim);
 	return HOSTROUTE_CONFIRMED;
 }
@@ -834,7 +841,7 @@ static enum hostroute_outcome insert(struct hostroute_table *table,
 		.key = claim->key,
 		.class = claim->class,
 		.mtu = mtu,
-		.previous_mtu = claim->estimate,
+		.previous_mtu = estimate_of(claim),
 		.updated = ATOMIC64_INIT(table->now),
 		.router = claim->router,
 		.ifindex = claim->ifindex,
@@ -868,7 +875,7 @@ static struct hostroute *find_alive(struct hostroute_table *table,
 	struct hostroute *route = known;
 
 	lockdep_assert_held(&table->lock);
-	if (!known || known->dead || !same_key(&known->key, key))
+	if (!known || hostroute_is_dead(known) || !same_key(&known->key, key))
 		route = hostroute_table_find(table, key);
 	table->now = max(table->now, now);
 	if (!route || !lapsed(table, route, table->now))
@@ -897,7 +904,7 @@ static struct hostroute aftermath(const struct hostroute *route,
 		.key = claim->key,
 		.class = claim->class,
 		.mtu = mtu,
-		.previous_mtu = claim->estimate,
+		.previous_mtu = estimate_of(claim),
 		.router = claim->router,
 		.ifindex = claim->ifindex,
 	};
@@ -1157,7 +1164,7 @@ struct hostroute *hostroute_table_loose(u32 mtu)
 	if (!route)
 		return NULL;
 	route->class = HOSTROUTE_CLASS_DEVICE;
-	route->mtu = mtu;
+	route->mtu = min(mtu, HOSTROUTE_MTU_MAX);
 	refcount_set(&route->ref, 1);
 	INIT_LIST_HEAD(&route->lru);
 	INIT_LIST_HEAD(&route->age);
@@ -1177,7 +1184,7 @@ void hostroute_table_set_loose(struct hostroute_table *table,
 			       struct hostroute *route, u32 mtu)
 {
 	spin_lock_bh(&table->lock);
-	WRITE_ONCE(route->mtu, mtu);
+	WRITE_ONCE(route->mtu, min(mtu, HOSTROUTE_MTU_MAX));
 	hostroute_route_sync(route);
 	spin_unlock_bh(&table->lock);
 }
@@ -1187,7 +1194,7 @@ void hostroute_table_end_loose(struct hostroute_table *table,
 			       struct hostroute *route)
 {
 	spin_lock_bh(&table->lock);
-	WRITE_ONCE(route->dead, true);
+	WRITE_ONCE(route->id, HOSTROUTE_ID_DEAD);
 	hostroute_route_drop(table, route);
 	spin_unlock_bh(&table->lock);
 	hostroute_put(route);

@@ -309,7 +309,7 @@ static bool same_entry(struct fixture *f, u32 n)
 			return false;
 		hostroute_hold(e->route);
 	}
-	return !there(n) || (!e->route->dead && e->route->mtu == e->mtu &&
+	return !there(n) || (!hostroute_is_dead(e->route) && e->route->mtu == e->mtu &&
 			     e->route->class == e->class &&
 			     e->route->pinned_mtu == e->pinned_mtu);
 }

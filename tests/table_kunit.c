@@ -82,6 +82,32 @@ static void never_raised(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, learn(f, 2, 1499), HOSTROUTE_LEARNED);
 }
 
+/* A device may carry more than IP can use, and be told to. */
+static void no_more_than_ip(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct hostroute_claim claim = claim_of(f, 1, 1400);
+	struct hostroute *loose;
+
+	claim.estimate = 65536;
+	KUNIT_EXPECT_EQ(test, hostroute_table_learn(&f->table, &claim), HOSTROUTE_LEARNED);
+	KUNIT_EXPECT_EQ(test, lookup(f, 1)->previous_mtu, 65535);
+	record(f, 2, 1400);
+	claim = claim_of(f, 2, 1300);
+	claim.estimate = 65536;
+	KUNIT_EXPECT_EQ(test, hostroute_table_learn(&f->table, &claim), HOSTROUTE_CONFIRMED);
+	KUNIT_EXPECT_EQ(test, lookup(f, 2)->previous_mtu, 65535);
+
+	loose = hostroute_table_loose(U32_MAX - 1);
+	KUNIT_ASSERT_NOT_NULL(test, loose);
+	KUNIT_EXPECT_EQ(test, loose->mtu, 65535);
+	hostroute_table_set_loose(&f->table, loose, 1400);
+	KUNIT_EXPECT_EQ(test, loose->mtu, 1400);
+	hostroute_table_set_loose(&f->table, loose, 65536 + 68);
+	KUNIT_EXPECT_EQ(test, loose->mtu, 65535);
+	hostroute_table_end_loose(&f->table, loose);
+}
+
 static void floor_applies(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -375,7 +401,7 @@ static void references_keep_a_route(struct kunit *test)
 	hostroute_table_flush(&f->table, false);
 	rcu_barrier();
 	/* KASAN would tell if the table's had been the last. */
-	KUNIT_EXPECT_TRUE(test, route->dead);
+	KUNIT_EXPECT_TRUE(test, hostroute_is_dead(route));
 	KUNIT_EXPECT_EQ(test, refcount_read(&route->ref), 1);
 	hostroute_put(route);
 }
@@ -1283,7 +1309,7 @@ static void many_leave(struct kunit *test)
 	expect_balance(test, f);
 	rcu_barrier();
 	for (turn = 0; turn < 3; turn++) {
-		KUNIT_EXPECT_TRUE(test, held[turn]->dead);
+		KUNIT_EXPECT_TRUE(test, hostroute_is_dead(held[turn]));
 		KUNIT_EXPECT_EQ(test, held[turn]->mtu, 1400U);
 		KUNIT_EXPECT_EQ(test, refcount_read(&held[turn]->ref), 1U);
 		hostroute_put(held[turn]);
@@ -1325,7 +1351,7 @@ static void known_route_is_judged(struct kunit *test)
 	hostroute_hold(route);
 	f->now += 600 * SECOND;
 	KUNIT_EXPECT_EQ(test, learn_knowing(f, 1, 0, 1050, route), HOSTROUTE_LEARNED);
-	KUNIT_EXPECT_TRUE(test, route->dead);
+	KUNIT_EXPECT_TRUE(test, hostroute_is_dead(route));
 	hostroute_put(route);
 	expect_balance(test, f);
 }
@@ -1334,6 +1360,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(updates_count_once, update_gen_params),
 	KUNIT_CASE(learns_what_is_claimed),
 	KUNIT_CASE(never_raised),
+	KUNIT_CASE(no_more_than_ip),
 	KUNIT_CASE(floor_applies),
 	KUNIT_CASE(maximum_is_exact),
 	KUNIT_CASE(ignores_at_limit),
