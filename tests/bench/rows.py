@@ -344,7 +344,7 @@ def streams(report):
         where = "nft + conntrack" if rules else "bare"
         stock, empty, full = [], [], []
         with fresh(Cable, rules=rules) as host:
-            for _ in range(3):
+            for _ in range(ROUNDS):
                 stock.append(host.stream())
                 with module():
                     empty.append(host.stream())
@@ -368,7 +368,7 @@ def narrow_stream(report):
             assert not with_module or host.ns.stat("cloned")
             return took
 
-    stock, ours = take_turns(measure, 3)
+    stock, ours = take_turns(measure)
     report.ratio("P3", "256 MB over TCP, MTU 1400", stock, ours, 1.0, 0.005)
     with idle_hooks(LOCAL_IN, LOCAL_OUT):
         idle = [measure(False) for _ in stock]

@@ -303,6 +303,9 @@ def call(function, *args):
     return "sent"
 
 
+NO_ID = " no id"
+
+
 def shape(frames):
     """Packets as the wire shows them; an identification where it is needed."""
     out = []
@@ -311,7 +314,7 @@ def shape(frames):
         out.append(f"[{f.length}{' DF' if f.df else ''}"
                    f"{f' at {(off & 0x1fff) * 8}' if off & 0x1fff else ''}"
                    f"{' MF' if off & 0x2000 else ''}"
-                   f"{'' if f.df else ' id' if f.ident else ' no id'}]")
+                   f"{'' if f.df else ' id' if f.ident else NO_ID}]")
     idents = {f.ident for f in frames if f.fragment}
     return "".join(out) + (f" {len(idents)} identifications" if idents else "")
 
@@ -644,20 +647,25 @@ class Differential(unittest.TestCase):
         return bad
 
     def judge(self, run, cases, network):
-        begun, red, where = time.monotonic(), 0, {}
+        begun, red, again, where = time.monotonic(), 0, 0, {}
         used = set()
         with lab.one_cpu():
             for n, case in enumerate(cases):
                 bad = self.compare(run, network(n, case), case, used)
+                # Of the identifications that the kernel picks one in 65,536 is 0.
+                if any(NO_ID in line for line in bad):
+                    again += 1
+                    bad = self.compare(run, network(len(cases) + n, case), case, used)
                 red += bool(bad)
                 for line in bad:
                     where.setdefault(line, []).append(str(case))
         name = f"differential.{self._testMethodName}"
-        print(f"note {name}: {len(cases)} cases on both sides, {red} differ, "
-              f"{time.monotonic() - begun:.0f} s", flush=True)
+        print(f"note {name}: {len(cases)} cases on both sides, {red} differ, {again} were looked at "
+              f"twice for an identification of 0, {time.monotonic() - begun:.0f} s", flush=True)
         for line, those in sorted(where.items(), key=lambda item: -len(item[1]))[:SHOWN]:
             print(f"note {name}: {line} ({len(those)} cases: {'; '.join(those[:3])})", flush=True)
-        self.assertEqual(red, 0, "cases that differ in what is not intended")
+        self.assertEqual(red, 0, "cases that differ in what is not intended: "
+                         f"{[(line, those[0]) for line, those in where.items()][:3]}")
         idle = [entry.reason for entry in INTENDED
                 if run in entry.runs and entry.reason not in used]
         self.assertEqual(idle, [], "intended differences that no case shows")
