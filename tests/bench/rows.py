@@ -10,6 +10,7 @@ and how far they are apart.
 
 import collections
 import contextlib
+import glob
 import json
 import os
 import re
@@ -237,6 +238,10 @@ class Cable(Host):
         settle()
 
     def stream(self, size=256 << 20):
+        # How full slabs are that others have left decides which go to the page allocator
+        # and back all the time: 0.2 % of it.
+        for cache in glob.glob("/sys/kernel/slab/*/shrink"):
+            put(cache, 1)
         with open(self.ns.file, "rb") as here, open(self.peer.file, "rb") as there:
             out = lab.run("/bin/bench", "stream", f"/proc/self/fd/{here.fileno()}",
                           f"/proc/self/fd/{there.fileno()}", self.PEER, str(size),
@@ -350,8 +355,8 @@ def streams(report):
                     empty.append(host.stream())
                     host.pin(10000)
                     full.append(host.stream())
-        report.ratio("P1", f"256 MB over TCP, {where}", stock, empty, 1.005, 0.005)
-        report.ratio("P2", f"256 MB over TCP, {where}, 10,000", stock, full, 1.005, 0.005)
+        report.ratio("P1", f"256 MB over TCP, {where}", stock, empty, 1.005, 0.002)
+        report.ratio("P2", f"256 MB over TCP, {where}, 10,000", stock, full, 1.005, 0.002)
 
 
 def narrow_stream(report):
