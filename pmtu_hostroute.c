@@ -40,8 +40,8 @@
  *
  *   what                              written under            read under
  *   hostroute: key, serial            before it is linked      RCU
- *   hostroute: id                     before it is linked;     table->lock; RCU to
- *                                     table->lock when it dies see whether it is dead
+ *   hostroute: id                     before it is linked;     table->lock
+ *                                     table->lock when it dies
  *   hostroute: mtu, previous_mtu,     table->lock              RCU, READ_ONCE()
  *     pinned_mtu, updated, router,
  *     ifindex, uses, class
@@ -71,8 +71,8 @@
  *   clone: RTAX_MTU, obsolete         all_lock                 nothing (one word)
  *   clone: own, of_device             once when made           nothing
  *   clone: rt_pmtu, expires           all_lock                 nothing (one word)
- *   route of a device: mtu, id,       table->lock of the       RCU, READ_ONCE()
- *     clones                          device's namespace
+ *   route of a device: mtu, clones,   table->lock of the       RCU, READ_ONCE();
+ *     id                              device's namespace       id: table->lock
  *   device entry: node, list, hn,     entries_lock (mutex)     RCU; entries_lock
  *     mtu, paths (device.c)
  *   hostroute_net: device_mtu         entries_lock (mutex)     READ_ONCE()
