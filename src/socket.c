@@ -40,9 +40,11 @@ static bool is_open(const struct sock *sk)
 	return !((1 << sk->sk_state) & (TCPF_LISTEN | TCPF_CLOSE));
 }
 
-/* A valid route, or NULL. The socket is ours, and open. */
+/* A valid route, or NULL, as of a socket that is not open. The socket is ours. */
 static struct dst_entry *valid_route(struct sock *sk)
 {
+	if (!is_open(sk))
+		return NULL;
 	if (!__sk_dst_check(sk, 0) &&
 	    inet_csk(sk)->icsk_af_ops->rebuild_header(sk))
 		return NULL;
@@ -152,7 +154,7 @@ static bool try_clamp(struct hostroute_net *hn, struct sock *sk)
 	rcu_read_lock();
 	bh_lock_sock(sk);
 	done = !sock_owned_by_user(sk);
-	if (done && is_open(sk))
+	if (done)
 		clamp_now(hn, sk, valid_route(sk));
 	bh_unlock_sock(sk);
 	rcu_read_unlock();
@@ -222,7 +224,7 @@ static struct dst_entry *route_after_learning(struct sock *sk)
 
 	if (dst && likely(READ_ONCE(dst->obsolete) == DST_OBSOLETE_FORCE_CHK))
 		return dst;
-	return is_open(sk) ? valid_route(sk) : NULL;
+	return valid_route(sk);
 }
 
 /* Now or when it can be. */

@@ -470,9 +470,9 @@ static void unlink(struct hostroute_table *table, struct hostroute *route,
  * @now:	out of the table; nobody has a reference, RCU readers may look
  * @count:	of these
  * @total:	that have left so far
+ * @rested:	the same, when others last had their turn; not 0: more than fit one batch
  * @before:	the same, waiting for @grace
  * @grace:	a grace period
- * @many:	more than fit one batch
  *
  * An RCU callback for each would be more than softirqs do at once: ksoftirqd would
  * have to, and all other softirqs would wait with it for the process that takes routes
@@ -485,8 +485,8 @@ struct leaving {
 	struct list_head	before;
 	unsigned int		count;
 	unsigned int		total;
+	unsigned int		rested;
 	unsigned long		grace;
-	bool			many;
 };
 
 static void begin_leaving(struct leaving *leaving)
@@ -495,7 +495,7 @@ static void begin_leaving(struct leaving *leaving)
 	INIT_LIST_HEAD(&leaving->before);
 	leaving->count = 0;
 	leaving->total = 0;
-	leaving->many = false;
+	leaving->rested = 0;
 }
 
 /* One more that has many leave, or one less. */
@@ -542,18 +542,15 @@ static void wait_for_next(struct leaving *leaving)
 	leaving->grace = start_poll_synchronize_rcu();
 }
 
-/* Between two batches; who waits for the CPU, ksoftirqd say, gets it now. @total: before
- * the last one.
- */
-static void let_others_run(struct hostroute_table *table, struct leaving *leaving,
-			   unsigned int total)
+/* Between two batches; who waits for the CPU, ksoftirqd say, gets it now. */
+static void let_others_run(struct hostroute_table *table, struct leaving *leaving)
 {
 	cond_resched();
-	if (leaving->total == total)
+	if (leaving->total == leaving->rested)
 		return;
-	if (!leaving->many)
+	if (!leaving->rested)
 		hold_shrinking(table, 1);
-	leaving->many = true;
+	leaving->rested = leaving->total;
 	if (leaving->count >= CROWD)
 		wait_for_next(leaving);
 	usleep_range(20, 100);
@@ -564,7 +561,7 @@ static void end_leaving(struct hostroute_table *table, struct leaving *leaving)
 {
 	struct hostroute *route, *next;
 
-	if (leaving->many) {
+	if (leaving->rested) {
 		hold_shrinking(table, -1);
 		schedule_work(&table->hash.run_work);
 	}
@@ -1087,7 +1084,6 @@ static void trim(struct hostroute_table *table, u32 routes, u32 unproven)
 	lockdep_assert_held(&table->admin);
 	begin_leaving(&leaving);
 	for (;;) {
-		unsigned int total = leaving.total;
 		int chances = SECOND_CHANCES;
 
 		spin_lock_bh(&table->lock);
@@ -1103,7 +1099,7 @@ static void trim(struct hostroute_table *table, u32 routes, u32 unproven)
 		spin_unlock_bh(&table->lock);
 		if (i < BATCH)
 			break;
-		let_others_run(table, &leaving, total);
+		let_others_run(table, &leaving);
 	}
 	end_leaving(table, &leaving);
 }
@@ -1218,8 +1214,6 @@ static void for_each(struct hostroute_table *table, visitor visit, int arg)
 
 	begin_leaving(&leaving);
 	for (;;) {
-		unsigned int total = leaving.total;
-
 		spin_lock_bh(&table->lock);
 		for (i = 0; i < BATCH; i++, id++) {
 			route = hostroute_table_next(table, &id);
@@ -1231,7 +1225,7 @@ static void for_each(struct hostroute_table *table, visitor visit, int arg)
 		spin_unlock_bh(&table->lock);
 		if (i < BATCH)
 			break;
-		let_others_run(table, &leaving, total);
+		let_others_run(table, &leaving);
 	}
 	end_leaving(table, &leaving);
 }
@@ -1318,8 +1312,6 @@ u64 hostroute_table_sweep(struct hostroute_table *table, u64 now)
 
 	begin_leaving(&leaving);
 	for (;;) {
-		unsigned int total = leaving.total;
-
 		spin_lock_bh(&table->lock);
 		for (i = 0; i < BATCH; i++) {
 			route = due(table, now, &next);
@@ -1333,7 +1325,7 @@ u64 hostroute_table_sweep(struct hostroute_table *table, u64 now)
 		spin_unlock_bh(&table->lock);
 		if (i < BATCH)
 			break;
-		let_others_run(table, &leaving, total);
+		let_others_run(table, &leaving);
 	}
 	end_leaving(table, &leaving);
 	return next;
