@@ -390,14 +390,21 @@ static void namespaces_are_apart(struct kunit *test)
 	fixture_end(g);
 }
 
+static struct hostroute *lookup_and_hold(struct fixture *f, u32 n)
+{
+	struct hostroute *route = lookup(f, n);
+
+	hostroute_hold(route);
+	return route;
+}
+
 static void references_keep_a_route(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 	struct hostroute *route;
 
 	learn(f, 1, 1400);
-	route = lookup(f, 1);
-	hostroute_hold(route);
+	route = lookup_and_hold(f, 1);
 	hostroute_table_flush(&f->table, false);
 	rcu_barrier();
 	/* KASAN would tell if the table's had been the last. */
@@ -1291,8 +1298,7 @@ static void many_leave(struct kunit *test)
 			learn(f, n, 1400);
 		expect_count(test, f, count);
 		KUNIT_EXPECT_GT(test, buckets(f), 1024U);
-		held[turn] = lookup(f, turn * CROWD);
-		hostroute_hold(held[turn]);
+		held[turn] = lookup_and_hold(f, turn * CROWD);
 		if (turn == 0) {
 			hostroute_table_flush(&f->table, true);
 		} else if (turn == 1) {
@@ -1333,8 +1339,7 @@ static void known_route_is_judged(struct kunit *test)
 	struct hostroute *route;
 
 	learn(f, 1, 1400);
-	route = lookup(f, 1);
-	hostroute_hold(route);
+	route = lookup_and_hold(f, 1);
 	KUNIT_EXPECT_EQ(test, learn_knowing(f, 1, 0, 1300, route), HOSTROUTE_LOWERED);
 	KUNIT_EXPECT_EQ(test, learn_knowing(f, 2, 0, 1200, route), HOSTROUTE_LEARNED);
 	KUNIT_EXPECT_EQ(test, learn_knowing(f, 1, 5, 1100, route), HOSTROUTE_LEARNED);
@@ -1347,8 +1352,7 @@ static void known_route_is_judged(struct kunit *test)
 	expect_count(test, f, 3);
 	/* Its time is up: it is no longer there, though the socket is under it. */
 	hostroute_put(route);
-	route = lookup(f, 1);
-	hostroute_hold(route);
+	route = lookup_and_hold(f, 1);
 	f->now += 600 * SECOND;
 	KUNIT_EXPECT_EQ(test, learn_knowing(f, 1, 0, 1050, route), HOSTROUTE_LEARNED);
 	KUNIT_EXPECT_TRUE(test, hostroute_is_dead(route));

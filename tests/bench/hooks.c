@@ -19,33 +19,16 @@ static unsigned int do_nothing(void *priv, struct sk_buff *skb,
 }
 
 static struct nf_hook_ops ops[NF_INET_NUMHOOKS];
-
-static void unregister_below(struct net *net, int end)
-{
-	int i;
-
-	for (i = 0; i < end; i++)
-		if (at & BIT(i))
-			nf_unregister_net_hook(net, &ops[i]);
-}
+static unsigned int count;
 
 static int __net_init hooks_net_init(struct net *net)
 {
-	int i, err;
-
-	for (i = 0; i < NF_INET_NUMHOOKS; i++) {
-		err = at & BIT(i) ? nf_register_net_hook(net, &ops[i]) : 0;
-		if (err) {
-			unregister_below(net, i);
-			return err;
-		}
-	}
-	return 0;
+	return nf_register_net_hooks(net, ops, count);
 }
 
 static void __net_exit hooks_net_exit(struct net *net)
 {
-	unregister_below(net, NF_INET_NUMHOOKS);
+	nf_unregister_net_hooks(net, ops, count);
 }
 
 static struct pernet_operations net_ops = {
@@ -58,11 +41,12 @@ static int __init hooks_init(void)
 	unsigned int i;
 
 	for (i = 0; i < NF_INET_NUMHOOKS; i++)
-		ops[i] = (struct nf_hook_ops) {
-			.hook = do_nothing,
-			.pf = NFPROTO_IPV4,
-			.hooknum = i,
-		};
+		if (at & BIT(i))
+			ops[count++] = (struct nf_hook_ops) {
+				.hook = do_nothing,
+				.pf = NFPROTO_IPV4,
+				.hooknum = i,
+			};
 	return register_pernet_subsys(&net_ops);
 }
 

@@ -554,8 +554,7 @@ def memory(report):
 
     def taken():
         settle()
-        with open("/proc/meminfo", encoding="ascii") as f:
-            fields = dict(line.split(":") for line in f)
+        fields = dict(line.split(":") for line in get("/proc/meminfo").splitlines())
         return sum(int(fields[name].split()[0]) * 1024 for name in ("Slab", "VmallocUsed"))
 
     # As on any host with systemd: from the first memory cgroup on the kernel keeps a

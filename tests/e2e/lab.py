@@ -274,9 +274,7 @@ class Namespace:
     def sysctl(self, **values):
         with self:
             for key, value in values.items():
-                path = "/proc/sys/net/ipv4/" + key.replace("__", "/")
-                with open(path, "w", encoding="ascii") as f:
-                    f.write(str(value))
+                put("/proc/sys/net/ipv4/" + key.replace("__", "/"), value)
 
     def delete(self):
         if self._mounted:
@@ -300,8 +298,7 @@ class Namespace:
         """A device's file under sysfs, None if there is none, empty if the
         device is on its way out."""
         try:
-            with open(self.sys(f"class/net/{dev}/{name}"), encoding="ascii") as f:
-                return f.read().strip()
+            return get(self.sys(f"class/net/{dev}/{name}"))
         except FileNotFoundError:
             return None
         except OSError as e:
@@ -313,8 +310,7 @@ class Namespace:
         return self.sys(f"class/pmtu_hostroute/ipv4/{name}")
 
     def get(self, name):
-        with open(self.path(name), encoding="ascii") as f:
-            return f.read().strip()
+        return get(self.path(name))
 
     def set(self, name, value):
         # One write(2), as "echo" does it; an error is an OSError.
@@ -346,8 +342,7 @@ class Namespace:
 
     def listing(self):
         with self:
-            with open("/proc/thread-self/net/pmtu_hostroute", encoding="ascii") as f:
-                lines = f.read().splitlines()
+            lines = get("/proc/thread-self/net/pmtu_hostroute").splitlines()
         head = lines[0].split()
         return [dict(zip(head, line.split(), strict=True)) for line in lines[1:]]
 

@@ -18,10 +18,8 @@ class Suspend(unittest.TestCase):
     @staticmethod
     def sleep():
         """The machine is suspended to RAM; its clock wakes it."""
-        with open("/sys/class/rtc/rtc0/wakealarm", "w", encoding="ascii") as f:
-            f.write(f"+{ASLEEP}")
-        with open("/sys/power/state", "w", encoding="ascii") as f:
-            f.write("mem")
+        lab.put("/sys/class/rtc/rtc0/wakealarm", f"+{ASLEEP}")
+        lab.put("/sys/power/state", "mem")
 
     def test_counts(self):
         self.ns.set("expire_unproven", 3600)

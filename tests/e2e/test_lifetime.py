@@ -352,10 +352,8 @@ class Settings(unittest.TestCase):
             # They are defaults: changed, they change namespaces made later.
             where = f"/sys/module/{NAME}/parameters/"
             for name, value in (("max_routes", "80"), ("max_unproven", "auto")):
-                with open(where + name, "w", encoding="ascii") as f:
-                    f.write(value)
-                with open(where + name, encoding="ascii") as f:
-                    self.assertEqual(f.read().strip(), value)
+                lab.put(where + name, value)
+                self.assertEqual(lab.get(where + name), value)
             later = lab.Namespace("later")
             self.addCleanup(later.delete)
             self.assertEqual((later.get("max_routes"), later.get("max_unproven")), ("80", "10"))

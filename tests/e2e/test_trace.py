@@ -32,8 +32,7 @@ class Trace:
         self.enable(True)
 
     def _write(self, name, value):
-        with open(f"{self._dir}/{name}", "w", encoding="ascii") as f:
-            f.write(value)
+        lab.put(f"{self._dir}/{name}", value)
 
     def enable(self, on, event=None):
         which = f"{SYSTEM}/{event}" if event else SYSTEM
@@ -45,8 +44,7 @@ class Trace:
     @property
     def events(self):
         """Every event as its fields, with its name under "event"."""
-        with open(f"{self._dir}/trace", encoding="ascii") as f:
-            lines = f.read().splitlines()
+        lines = lab.get(f"{self._dir}/trace").splitlines()
         found = (re.search(r" (\w+): (netns=.*)$", line) for line in lines)
         return [dict(word.split("=", 1) for word in m[2].split()) | {"event": m[1]}
                 for m in found if m]
@@ -260,9 +258,8 @@ class Ignored(Traced):
     def test_filter(self):
         """By an operator's own choice: one destination's, one reason's."""
         _, _, frame, injector = self.in_flight()
-        with open(f"{TRACING}/instances/lab/events/{SYSTEM}/ignored/filter", "w",
-                  encoding="ascii") as f:
-            f.write('reason == "ignored_df" && mtu < 500')
+        lab.put(f"{TRACING}/instances/lab/events/{SYSTEM}/ignored/filter",
+                'reason == "ignored_df" && mtu < 500')
         for mtu, at in ((400, {}), (67, {}), (520, {6: 0}), (444, {6: 0})):
             injector.send(self.message(frame, mtu=mtu, at=at))
         self.trace.wait("ignored", {"mtu": "444"})
