@@ -138,10 +138,10 @@ enum hostroute_forward {
 	X(EXPIRED,		"expired",		EVENT)		\
 	X(DELETED,		"deleted",		EVENT)		\
 	X(FLUSHED,		"flushed",		EVENT)		\
-	X(SYN_BARED,		"syn_bared",		EVENT)		\
+	X(SYN_DATA_DROPPED,	"syn_data_dropped",	EVENT)		\
 	X(CLONED,		"cloned",		EVENT)		\
 	X(CLAMPED,		"clamped",		EVENT)		\
-	X(CLAMP_DEFERRED,	"clamp_deferred",	EVENT)		\
+	X(CLAMP_QUEUED,	"clamp_queued",		EVENT)		\
 	X(CLAMP_SKIPPED,	"clamp_skipped",	EVENT)		\
 	X(RESEGMENTED,		"resegmented",		EVENT)		\
 	X(REPORTED,		"reported",		EVENT)		\
@@ -313,7 +313,7 @@ static inline const char *hostroute_class_name(enum hostroute_class class)
 	case HOSTROUTE_CLASS_FORWARDED:
 		return "forwarded";
 	case HOSTROUTE_CLASS_PROVEN:
-		return "learned";
+		return "proven";
 	case HOSTROUTE_CLASS_LOCAL:
 		return "local";
 	case HOSTROUTE_CLASS_PINNED:

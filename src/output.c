@@ -199,7 +199,7 @@ static noinline unsigned int output(struct hostroute_net *hn, struct sk_buff *sk
 	if (likely(len <= mtu))
 		return NF_ACCEPT;
 	if (is_big_syn(skb, th, headers)) {
-		hostroute_stats_inc(hn->stats, HOSTROUTE_SYN_BARED);
+		hostroute_stats_inc(hn->stats, HOSTROUTE_SYN_DATA_DROPPED);
 		return NF_DROP;
 	}
 	/* Whatever IP_MTU_DISCOVER says: TCP cuts its segments by dst_mtu(). */

@@ -212,7 +212,7 @@ static enum hostroute_outcome clamp_later(struct hostroute_net *hn,
 	/* A newcomer does not wait for those that nobody lets go. */
 	WRITE_ONCE(hn->clamp_delay, 0);
 	mod_delayed_work(hostroute_wq, &hn->clamp_work, 0);
-	return HOSTROUTE_CLAMP_DEFERRED;
+	return HOSTROUTE_CLAMP_QUEUED;
 }
 
 /* What hostroute_socket_path() found, or another if that is not valid any more: the

@@ -468,6 +468,28 @@ static ssize_t count_forwarded_show(struct device *dev,
 
 static DEVICE_ATTR_ADMIN_RO(count_forwarded);
 
+/* At their longest they fit the page that sysfs has for a file. */
+#define X(symbol, name, verdict) + sizeof(name) + 21
+static_assert(0 HOSTROUTE_OUTCOMES(X) <= PAGE_SIZE);
+#undef X
+
+/* Every counter, a line each: a name and a value. */
+static ssize_t stats_show(struct device *dev, struct device_attribute *attr,
+			  char *buf)
+{
+	struct hostroute_net *hn = hn_of(dev);
+	int at = 0, i;
+
+	if (!may(hn))
+		return -EPERM;
+	for (i = 0; i < HOSTROUTE_OUTCOME_COUNT; i++)
+		at += sysfs_emit_at(buf, at, "%s %lu\n", hostroute_stats_name(i),
+				    hostroute_stats_read(hn->stats, i));
+	return at;
+}
+
+static DEVICE_ATTR_ADMIN_RO(stats);
+
 /* ---- add, del, flush -------------------------------------------------------------- */
 
 /* The longest line that makes sense, with room for blanks. */
@@ -593,7 +615,7 @@ static ssize_t flush_store(struct device *dev, struct device_attribute *attr,
 
 	if (!may(hn))
 		return -EPERM;
-	if (has_nul(buf, len) || (!all && !sysfs_streq(buf, "learned")))
+	if (has_nul(buf, len) || (!all && !sysfs_streq(buf, "unpinned")))
 		return -EINVAL;
 	hostroute_table_flush(&hn->table, all);
 	hostroute_route_drop_own(hn->net);
@@ -619,64 +641,14 @@ static struct attribute *main_attrs[] = {
 	&dev_attr_count.attr,
 	&dev_attr_count_unproven.attr,
 	&dev_attr_count_forwarded.attr,
+	&dev_attr_stats.attr,
 	&dev_attr_add.attr,
 	&dev_attr_del.attr,
 	&dev_attr_flush.attr,
 	NULL
 };
 
-static const struct attribute_group main_group = {
-	.attrs = main_attrs,
-};
-
-/* ---- stats/ ------------------------------------------------------------------------ */
-
-struct stat_attr {
-	struct device_attribute attr;
-	enum hostroute_outcome outcome;
-};
-
-static ssize_t stat_show(struct device *dev, struct device_attribute *attr,
-			 char *buf)
-{
-	enum hostroute_outcome outcome =
-		container_of(attr, struct stat_attr, attr)->outcome;
-	struct hostroute_net *hn = hn_of(dev);
-
-	if (!may(hn))
-		return -EPERM;
-	return sysfs_emit(buf, "%lu\n", hostroute_stats_read(hn->stats, outcome));
-}
-
-static struct stat_attr stat_attrs[HOSTROUTE_OUTCOME_COUNT];
-static struct attribute *stats_attrs[HOSTROUTE_OUTCOME_COUNT + 1];
-
-static const struct attribute_group stats_group = {
-	.name = "stats",
-	.attrs = stats_attrs,
-};
-
-static void fill_stats(void)
-{
-	int i;
-
-	for (i = 0; i < HOSTROUTE_OUTCOME_COUNT; i++) {
-		struct stat_attr *stat = &stat_attrs[i];
-
-		stat->outcome = i;
-		stat->attr.attr.name = hostroute_stats_name(i);
-		stat->attr.attr.mode = 0400;
-		stat->attr.show = stat_show;
-		sysfs_attr_init(&stat->attr.attr);
-		stats_attrs[i] = &stat->attr.attr;
-	}
-}
-
-static const struct attribute_group *groups[] = {
-	&main_group,
-	&stats_group,
-	NULL
-};
+ATTRIBUTE_GROUPS(main);
 
 /* ---- the class ---------------------------------------------------------------------- */
 
@@ -735,7 +707,7 @@ int hostroute_sysfs_net_init(struct hostroute_net *hn)
 	if (!dev)
 		return -ENOMEM;
 	dev->class = &hostroute_class;
-	dev->groups = groups;
+	dev->groups = main_groups;
 	dev_set_drvdata(dev, hn);
 	device_initialize(dev);
 	dev_set_uevent_suppress(dev, true);
@@ -757,7 +729,6 @@ void hostroute_sysfs_net_exit(struct hostroute_net *hn)
 
 int hostroute_sysfs_init(void)
 {
-	fill_stats();
 	return class_register(&hostroute_class);
 }
 

@@ -127,8 +127,9 @@ void hostroute_trace_message_watched(const struct hostroute_net *hn,
 /* Does anybody watch what is learned? Any context. */
 bool hostroute_trace_learning(void)
 {
-	return trace_learned_enabled() || trace_lowered_enabled() ||
-	       trace_refreshed_enabled() || trace_confirmed_enabled();
+	return trace_learned_enabled() || trace_recorded_enabled() ||
+	       trace_lowered_enabled() || trace_refreshed_enabled() ||
+	       trace_confirmed_enabled();
 }
 
 /**
@@ -146,7 +147,10 @@ void hostroute_trace_route(const struct hostroute_table *table,
 {
 	switch (what) {
 	case HOSTROUTE_LEARNED:
-		trace_learned(table, route, observed);
+		if (route->class == HOSTROUTE_CLASS_UNPROVEN)
+			trace_recorded(table, route, observed);
+		else
+			trace_learned(table, route, observed);
 		break;
 	case HOSTROUTE_LOWERED:
 		trace_lowered(table, route, observed);
@@ -201,8 +205,8 @@ void hostroute_trace_socket(const struct hostroute_net *hn, const struct sock *s
 	case HOSTROUTE_CLAMPED:
 		trace_clamped(hn, sk, mtu);
 		break;
-	case HOSTROUTE_CLAMP_DEFERRED:
-		trace_clamp_deferred(hn, sk, mtu);
+	case HOSTROUTE_CLAMP_QUEUED:
+		trace_clamp_queued(hn, sk, mtu);
 		break;
 	case HOSTROUTE_CLAMP_SKIPPED:
 		trace_clamp_skipped(hn, sk, mtu);

@@ -120,6 +120,7 @@ DEFINE_EVENT(hostroute_route, name,					\
 
 /* A message was obeyed. */
 HOSTROUTE_ROUTE_EVENT(learned);
+HOSTROUTE_ROUTE_EVENT(recorded);
 HOSTROUTE_ROUTE_EVENT(lowered);
 HOSTROUTE_ROUTE_EVENT(refreshed);
 HOSTROUTE_ROUTE_EVENT(confirmed);
@@ -165,7 +166,7 @@ DEFINE_EVENT(hostroute_socket, name,					\
 	     TP_ARGS(hn, sk, mtu))
 
 HOSTROUTE_SOCKET_EVENT(clamped);
-HOSTROUTE_SOCKET_EVENT(clamp_deferred);
+HOSTROUTE_SOCKET_EVENT(clamp_queued);
 HOSTROUTE_SOCKET_EVENT(clamp_skipped);
 /* What became of a message that waited for what happens to the socket's data. */
 HOSTROUTE_SOCKET_EVENT(deferred_applied);

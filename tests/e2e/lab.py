@@ -321,16 +321,16 @@ class Namespace:
             os.close(fd)
 
     def stat(self, name):
-        return int(self.get("stats/" + name))
+        return self.stats()[name]
 
     def stats(self):
-        return {n: self.stat(n) for n in sorted(os.listdir(self.path("stats")))}
+        return {n: int(v) for n, v in map(str.split, self.get("stats").splitlines())}
 
     def outcomes(self):
         """What became of messages."""
         acted_on = {"learned", "lowered", "refreshed", "confirmed", "recorded", "outranked",
                     "deferred"}
-        return {n: self.stat(n) for n in os.listdir(self.path("stats"))
+        return {n: count for n, count in self.stats().items()
                 if n in acted_on or n.startswith(("ignored_", "passed_"))}
 
     def handled(self):

@@ -735,7 +735,7 @@ def known(s, flows):
     """Of how many flows the MTU is still known."""
     if s.stock:
         return sum(bool(exception(s.vic, f.dst)) for f in flows)
-    learned = {e["destination"] for e in s.vic.listing() if e["state"] == "learned"}
+    learned = {e["destination"] for e in s.vic.listing() if e["state"] == "proven"}
     return sum(f.dst in learned for f in flows)
 
 

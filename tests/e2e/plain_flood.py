@@ -68,7 +68,7 @@ class Flood(unittest.TestCase):
     def known(self, flows):
         if self.mode == "off":
             return sum(bool(attack.exception(self.vic, f.dst)) for f in flows)
-        learned = {e["destination"] for e in self.vic.listing() if e["state"] == "learned"}
+        learned = {e["destination"] for e in self.vic.listing() if e["state"] == "proven"}
         return sum(f.dst in learned for f in flows)
 
     def told_again(self, flows):

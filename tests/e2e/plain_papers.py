@@ -333,7 +333,7 @@ class Oracle(Paper):
             def prepare(trial, stack, scene=scene, seg=segment):
                 quote = lambda seq: tcp_quote(scene.dst, seg.sport, seg.dport, seq)
                 return [scene.dst], quote(seg.seq), quote(seg.seq + 100000)
-            between = None if scene.stock else lambda: scene.vic.set("flush", "learned")
+            between = None if scene.stock else lambda: scene.vic.set("flush", "unpinned")
             self.settle(scene, "TCP sequence number",
                         self.ask(scene, prepare, self.trials(scene), root=False,
                                  between=between))

@@ -80,7 +80,7 @@ class Scale(unittest.TestCase):
         count = SCALE // 4
         self.fill(count)
         begun = time.monotonic()
-        self.ns.set("flush", "learned")
+        self.ns.set("flush", "unpinned")
         self.note(f"{count} flushed in {time.monotonic() - begun:.1f} s")
         self.assertEqual(self.ns.count(), 0)
         self.fill(count)

@@ -25,8 +25,8 @@ tracepoint:{SYSTEM}:ignored {{
            args->protocol, args->sport, args->dport, args->len, args->mtu, args->reason);
     exit();
 }}
-tracepoint:{SYSTEM}:learned {{
-    printf("learned netns=%u destination=%s state=%s mtu=%u previous_mtu=%u router=%s\\n",
+tracepoint:{SYSTEM}:recorded {{
+    printf("recorded netns=%u destination=%s state=%s mtu=%u previous_mtu=%u router=%s\\n",
            args->netns, args->destination, args->state, args->mtu,
            args->previous_mtu, args->router);
 }}
@@ -83,9 +83,9 @@ class Tools(unittest.TestCase):
                    "source": Path.SRV, "destination": Path.CLI, "protocol": 17,
                    "sport": 40000, "dport": 9, "len": 1400, "mtu": 800,
                    "reason": "ignored_df"}
-        learned = {"netns": self.netns, "destination": Path.CLI, "state": "unproven",
+        recorded = {"netns": self.netns, "destination": Path.CLI, "state": "unproven",
                    "mtu": MTU, "previous_mtu": 1500, "router": Path.RTR_SRV}
-        for event, fields in (("ignored", ignored), ("learned", learned)):
+        for event, fields in (("ignored", ignored), ("recorded", recorded)):
             line, = (line for line in text.splitlines() if re.search(rf"\b{event}\b", line))
             for name, value in fields.items():
                 self.assertRegex(line, rf'\b{name}(=|: "?){re.escape(str(value))}(?![\w.])')

@@ -111,7 +111,7 @@ class Learning(OnPath):
         entry, = self.srv.listing()
         self.assertEqual((entry["destination"], entry["mtu"], entry["state"],
                           entry["router"], entry["dev"], entry["previous_mtu"]),
-                         (Path.CLI, str(MTU), "learned", Path.RTR_SRV, "eth0", "1500"))
+                         (Path.CLI, str(MTU), "proven", Path.RTR_SRV, "eth0", "1500"))
         self.assertLessEqual(int(entry["expires_s"]), 600)
         self.assertGreater(int(entry["expires_s"]), 500)
         self.assert_no_exception()
@@ -240,7 +240,7 @@ class OwnedByUser(OnPath):
         self.stack.enter_context(lab.one_cpu())
         cli, srv = self.accepted()
         exchange(srv, cli, 100000)
-        self.assertGreater(self.srv.stat("clamp_deferred"), 0,
+        self.assertGreater(self.srv.stat("clamp_queued"), 0,
                            "the case this test is for did not happen")
         self.assert_fits(self.after_following())
         self.assert_no_exception()
@@ -330,7 +330,7 @@ class Ending(OnPath):
         self.assertLess(again.time - frame.time, self.RTO)
 
     def test_flush(self):
-        for what in ("learned", "all"):
+        for what in ("unpinned", "all"):
             cli, srv = self.learn()
             self.assertEqual(self.srv.count(), 1)
             self.srv.set("flush", what)

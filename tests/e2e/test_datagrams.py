@@ -162,7 +162,7 @@ class Connected(OnDatagramPath):
             self.tell(s, to=None)
             self.error_of(s)
             if end == "flush":
-                self.srv.set("flush", "learned")
+                self.srv.set("flush", "unpinned")
             elif end == "mode":
                 self.srv.set("mode", "off")
             lab.wait_for(lambda: self.mtu_after_send(s) == 1500, f"1500 after {end}")

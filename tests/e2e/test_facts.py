@@ -387,7 +387,7 @@ class Proven(OnWire):
         lab.wait_for(lambda: lab.tcp_info(s)["pmtu"] == 400, "the clamp")
         entry, = self.srv.listing()
         self.assertEqual((entry["destination"], entry["mtu"], entry["state"]),
-                         (GATEWAY, "400", "learned"))
+                         (GATEWAY, "400", "proven"))
 
     def test_on_link(self):
         """Case 26: a bridge, or who answers ARP for others."""

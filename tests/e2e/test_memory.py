@@ -118,7 +118,7 @@ class Cgroup(unittest.TestCase):
             for n in range(20000):
                 add(51, n)
         self.assertEqual(caught.exception.errno, errno.ENOMEM)
-        self.assertEqual(int(get(files + "count")), int(get(files + "stats/added")))
+        self.assertEqual(int(get(files + "count")), int(dict(map(str.split, get(files + "stats").splitlines()))["added"]))
         other = lab.Namespace("other")
         self.addCleanup(other.delete)
         other.set("add", "10.1.1.1 1400")

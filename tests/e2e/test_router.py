@@ -359,7 +359,7 @@ class Learning(Router):
         self.assertEqual(max(f.length for f in sent), 1500)
         # That had it told itself, which is more than it knew.
         entry, = self.mid.listing()
-        self.assertEqual((entry["state"], entry["mtu"]), ("learned", str(MTU)))
+        self.assertEqual((entry["state"], entry["mtu"]), ("proven", str(MTU)))
         self.assertEqual(self.mid.get("count_unproven"), "0")
         # It holds for forwarded connections, too, whoever proved it.
         cli, _ = self.connect(self.net.cli2)

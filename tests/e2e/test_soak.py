@@ -86,7 +86,7 @@ class Soak(OnPath):
             elif what < 19:
                 self.srv.set("del", address)
             else:
-                self.srv.set("flush", "learned")
+                self.srv.set("flush", "unpinned")
 
     def set_limits(self, rng):
         maximum = rng.randrange(CEILING + 1)

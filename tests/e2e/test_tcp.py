@@ -228,7 +228,7 @@ class FastOpen(OnPath):
         self.assert_fits(self.path.from_server(frames, 8080))
         self.assertEqual(len(self.syns(frames)), 1)
         self.assertEqual(lab.tcp_info(srv)["total_retrans"], 0)
-        self.assertEqual(self.srv.stat("syn_bared"), 1)
+        self.assertEqual(self.srv.stat("syn_data_dropped"), 1)
         exchange(srv, cli, 5000)
 
     def test_what_fits_goes_on_the_syn(self):
@@ -237,7 +237,7 @@ class FastOpen(OnPath):
         self.send_on_syn(200)
         syn, = self.syns(self.path.wire.frames[before:])
         self.assertEqual(syn.data, 200)
-        self.assertEqual(self.srv.stat("syn_bared"), 0)
+        self.assertEqual(self.srv.stat("syn_data_dropped"), 0)
 
 
 class Thousand(Forged):
@@ -314,7 +314,7 @@ class Growth(OnPath):
         self.ended_by(lambda: self.srv.set("del", Path.CLI))
 
     def test_flush(self):
-        self.ended_by(lambda: self.srv.set("flush", "learned"))
+        self.ended_by(lambda: self.srv.set("flush", "unpinned"))
 
     def test_expiry(self):
         self.ended_by(lambda: self.srv.set("expire", 1))

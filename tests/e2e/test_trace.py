@@ -193,7 +193,7 @@ class Ignored(Traced):
             with self.subTest(f"{reason}, {fields}"):
                 self.assertEqual(self.inject(injector, packet, reason),
                                  fields | {"reason": reason})
-                self.assertEqual(self.trace.of("learned"), [])
+                self.assertEqual(self.trace.of("learned") + self.trace.of("recorded"), [])
         self.srv.sysctl(ip_no_pmtu_disc=3)
         self.assertEqual(self.inject(injector, told(), "passed_disabled"),
                          self.datagram(reason="passed_disabled"))
@@ -208,7 +208,7 @@ class Ignored(Traced):
         tunnel.setsockopt(socket.IPPROTO_UDP, 100, 2)	# UDP_ENCAP, ESP in UDP
         self.assertEqual(self.inject(injector, told(mtu=800), "passed_encap"),
                          self.datagram(mtu=800, reason="passed_encap"))
-        self.assertEqual([e["state"] for e in self.trace.of("learned")], ["unproven"])
+        self.assertEqual([e["state"] for e in self.trace.of("recorded")], ["unproven"])
         tunnel.close()
         self.trace.clear()
         injector.send(told(mtu=700))
@@ -224,7 +224,7 @@ class Ignored(Traced):
         self.assertGreater(len(refused), 0)
         self.assertEqual(refused[-1], self.datagram(refused[-1]["destination"],
                                                     reason="ignored_rate"))
-        self.assertEqual({e["destination"] for e in refused + self.trace.of("learned")},
+        self.assertEqual({e["destination"] for e in refused + self.trace.of("recorded")},
                          set(far[50:70]))
 
     def test_by_its_proof(self):
@@ -284,7 +284,7 @@ class Format(Traced):
             self.assertEqual(fields - told, set(), event)
         # They are named for their counters, and so are the reasons, each with what to
         # look for.
-        counters = set(os.listdir(self.srv.path("stats")))
+        counters = set(self.srv.stats())
         self.assertEqual(events - {"ignored"} - counters, set())
         text = guide.with_name("troubleshooting.rst").read_text(encoding="utf-8")
         told = set(re.findall(r"``(\w+)``", text))
@@ -294,7 +294,7 @@ class Format(Traced):
 class Routes(Traced):
     def route(self, event, mtu, previous, **change):
         return {"event": event, "netns": self.netns, "destination": Path.CLI, "vrf": "0",
-                "state": "learned", "mtu": str(mtu), "previous_mtu": str(previous),
+                "state": "proven", "mtu": str(mtu), "previous_mtu": str(previous),
                 "router": Path.RTR_SRV, "ifindex": self.srv.device("eth0", "ifindex"),
                 "observed": "0"} | change
 
@@ -317,10 +317,10 @@ class Routes(Traced):
         # Nothing proves this one, and then the connection does.
         injector.send(lab.frag_needed(Path.RTR_SRV, Path.SRV, 600,
                                       lab.datagram_quote(Path.SRV, Path.CLI)))
-        self.assertEqual(self.trace.wait("learned", {"state": "unproven"}),
-                         self.route("learned", 600, 1500, state="unproven"))
+        self.assertEqual(self.trace.wait("recorded", {"state": "unproven"}),
+                         self.route("recorded", 600, 1500, state="unproven"))
         injector.send(self.message(frame))
-        self.trace.wait("confirmed", {"destination": Path.CLI, "mtu": "400", "state": "learned",
+        self.trace.wait("confirmed", {"destination": Path.CLI, "mtu": "400", "state": "proven",
                                       "router": Path.RTR_SRV, "observed": "0"})
 
     def test_by_the_administrator(self):
@@ -339,7 +339,7 @@ class Routes(Traced):
         self.trace.wait("flushed", {"vrf": red, "mtu": "1200"})
         self.learn(320)
         self.srv.set("max_routes", 0)
-        self.trace.wait("evicted", {"destination": Path.CLI, "mtu": "320", "state": "learned"})
+        self.trace.wait("evicted", {"destination": Path.CLI, "mtu": "320", "state": "proven"})
 
     def test_restored_and_owned(self):
         self.srv.set("add", f"{Path.CLI} 1400")
@@ -348,7 +348,7 @@ class Routes(Traced):
         exchange(srv, cli, 100000)
         self.trace.wait("lowered", {"mtu": "320", "previous_mtu": "1400", "state": "pinned"})
         # Over veth the message arrives inside the sender's own system call.
-        self.trace.wait("clamp_deferred", {"destination": Path.CLI, "sport": "3389", "mtu": "0"})
+        self.trace.wait("clamp_queued", {"destination": Path.CLI, "sport": "3389", "mtu": "0"})
         self.srv.set("expire", 1)
         self.trace.wait("restored", {"mtu": "1400", "previous_mtu": "320", "state": "pinned"})
 
@@ -444,14 +444,14 @@ class Observe(Traced):
         self.assertEqual(len(events), learned)
         self.assertEqual(events[0] | {"ifindex": ""}, {
             "event": "learned", "netns": self.netns, "destination": Path.CLI, "vrf": "0",
-            "state": "learned", "mtu": str(MTU), "previous_mtu": "1500",
+            "state": "proven", "mtu": str(MTU), "previous_mtu": "1500",
             "router": Path.RTR_SRV, "ifindex": "", "observed": "1"})
         self.assertEqual((self.srv.count(), self.srv.listing()), (0, []))
         self.assertEqual(self.stock_mtu(), MTU)
         self.assertEqual(lab.tcp_info(srv)["pmtu"], MTU)
         # Nor do the stock path's own doings make a difference to the next one.
         self.assertEqual(self.srv.stat("ignored_not_smaller"), 0)
-        for name in ("clamped", "clamp_deferred", "cloned"):
+        for name in ("clamped", "clamp_queued", "cloned"):
             self.assertEqual(self.srv.stat(name), 0, name)
 
     def test_nothing_is_refused(self):
@@ -470,7 +470,7 @@ class Observe(Traced):
         self.trace.clear()
         injector.send(lab.frag_needed(Path.RTR_SRV, Path.SRV, 800,
                                       lab.datagram_quote(Path.SRV, Path.CLI)))
-        self.trace.wait("learned", {"state": "unproven", "mtu": "800", "observed": "1"})
+        self.trace.wait("recorded", {"state": "unproven", "mtu": "800", "observed": "1"})
         self.assertEqual(self.srv.count(), 0)
 
     def test_what_was_learned_is_not_applied(self):
