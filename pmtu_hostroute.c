@@ -76,11 +76,13 @@
  *   clone: rt_uncached, list of all   all_lock (clone.c)       all_lock
  *   clone: route                      once when made; to NULL  RCU
  *                                     under all_lock
- *   clone: its dst->ops               before it is published;  nothing
- *                                     all_lock when disowned
+ *   clone: its dst->ops               before it is in a set or  nothing
+ *                                     a socket; all_lock when
+ *                                     disowned
  *   clone: RTAX_MTU, obsolete         all_lock                 nothing (one word)
  *   clone: own, of_device             once when made           nothing
- *   clone: rt_pmtu, expires           all_lock                 nothing (one word)
+ *   clone: rt_pmtu, rt_mtu_locked,    all_lock                 nothing (one word)
+ *     expires
  *   device route: mtu, clones, id     table->lock of the       RCU, READ_ONCE();
  *                                     device's namespace       id: table->lock
  *   override: node, dev, mtu          entries_lock (mutex)     RCU; entries_lock
@@ -88,13 +90,16 @@
  *     (device.c)
  *   hostroute_net: device_mtu         entries_lock (mutex)     READ_ONCE()
  *   hostroute_net: budget             budget.lock              budget.lock
- *   hostroute_net: clamp              clamp.lock               clamp.lock
- *   hostroute_net: defer              defer.lock               defer.lock
- *   hostroute_net: defer.count        defer.lock               READ_ONCE()
+ *   hostroute_net: clamps             clamps.lock              clamps.lock
+ *   hostroute_net: clamps.count       clamps.lock              READ_ONCE()
+ *   hostroute_net: clamps.delay       nothing (one word)       READ_ONCE()
+ *   hostroute_net: deferred           deferred.lock            deferred.lock
+ *   hostroute_net: deferred.count     deferred.lock            READ_ONCE()
  *   waiting claim: its fields         its socket's spinlock    its socket's
- *                                     and defer.lock           spinlock
+ *                                     and deferred.lock        spinlock
  *   hook: on, dying                   hook->lock (mutex)       READ_ONCE()
- *   hostroute_net: set.forward        forward.lock (mutex)     READ_ONCE()
+ *   hostroute_net: set.forward        forward_hook.lock        READ_ONCE()
+ *                                     (mutex)
  *   hostroute_net: set, other;        nothing (one word)       READ_ONCE()
  *     sweep.at
  *   list of namespaces (shrinker.c)   all_nets_lock            RCU
@@ -103,11 +108,13 @@
  *   sk->sk_dst_cache of TCP           owner of the socket      RCU
  *   sk->sk_dst_cache of UDP, raw      nothing (cmpxchg)        RCU
  *
- * Order: admin -> table->lock; socket -> table->lock -> all_lock; socket -> clamp.lock;
- * socket -> defer.lock; RTNL -> entries_lock -> table->lock. RTNL -> a device's open
+ * Order: admin -> table->lock; socket -> table->lock -> all_lock; socket -> clamps.lock;
+ * socket -> deferred.lock; RTNL -> entries_lock -> table->lock. RTNL -> a device's open
  * files -> entries_lock: no file takes RTNL, and no file is removed under entries_lock.
- * All spinlocks are taken with BH off. No allocation sleeps under any of these locks but
- * admin and entries_lock, so the shrinker may run anywhere; it takes table->lock alone.
+ * hook->lock and forward_hook.lock -> netfilter's own. All spinlocks
+ * are taken with BH off, but all_nets_lock, which is for process context alone. No
+ * allocation sleeps under a spinlock, and the shrinker takes table->lock alone: so it may
+ * run anywhere.
  * Tracepoints fire under the spinlocks of the table and of sockets. They read what these
  * guard, and take no lock.
  *
@@ -118,7 +125,7 @@
  *   clone: The host route's set has a reference, dropped a grace period after the clone
  *     left the set; each socket and packet has one. Freed with its dst_entry. A socket's
  *     own clone is in no set.
- *   waiting clamp: Holds its socket. Dropped when its namespace goes. (A user's socket
+ *   queued clamp: Holds its socket. Dropped when its namespace goes. (A user's socket
  *     keeps its namespace, so then there is none.)
  *   waiting claim: Holds its socket until an ACK, a timeout or the socket's end, for four
  *     minutes at most. Dropped when its namespace, or the module, goes.
@@ -128,7 +135,7 @@
  *     there; its old ones are dead by then.
  *   VRF going: Its host routes go with it.
  *   namespace going, module going: First the files and the shrinker, then the hooks, then
- *     waiting claims, then waiting clamps, then the clones that sockets still hold, which
+ *     waiting claims, then queued clamps, then the clones that sockets still hold, which
  *     become plain obsolete routes, then host routes. When the module goes, the devices'
  *     files and routes go before all that.
  *   memory cgroup: The table's reference keeps it, dropped after the host routes.
@@ -166,7 +173,7 @@ static const struct task_struct *loading;
  * each.
  *
  * 1. The hooks are gone, and all that were running have ended. Waiting claims are the
- *    last that could be learned, and they make clamps. Waiting clamps are the last that
+ *    last that could be learned, and they make clamps. Queued clamps are the last that
  *    could make clones. Sockets leave their clones.
  */
 static void net_retire(struct hostroute_net *hn)

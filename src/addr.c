@@ -32,39 +32,3 @@ void hostroute_addr_print(char text[HOSTROUTE_ADDR_SIZE], struct hostroute_addr 
 	snprintf(text, HOSTROUTE_ADDR_SIZE, "%pI4", &addr.v4);
 }
 
-static char *put_byte(char *at, unsigned int byte)
-{
-	if (byte >= 100) {
-		*at++ = '0' + byte / 100;
-		byte %= 100;
-		*at++ = '0' + byte / 10;
-		byte %= 10;
-	} else if (byte >= 10) {
-		*at++ = '0' + byte / 10;
-		byte %= 10;
-	}
-	*at++ = '0' + byte;
-	return at;
-}
-
-/**
- * hostroute_addr_put - write an address as text, without a NUL
- * @at:		at least HOSTROUTE_ADDR_SIZE - 1 bytes
- * @addr:	the address
- *
- * For a listing of a million lines: snprintf() takes several times as long.
- *
- * Return: the end of the text.
- */
-char *hostroute_addr_put(char *at, struct hostroute_addr addr)
-{
-	const u8 *byte = (const u8 *)&addr.v4;
-	int i;
-
-	for (i = 0; i < 4; i++) {
-		if (i)
-			*at++ = '.';
-		at = put_byte(at, byte[i]);
-	}
-	return at;
-}

@@ -9,7 +9,7 @@
 static int pin_new(struct hostroute_table *table, const struct hostroute_key *key,
 		   u32 mtu)
 {
-	enum hostroute_victim victim = hostroute_evict_for(table, HOSTROUTE_RANK_PINNED);
+	enum hostroute_victim victim = hostroute_evict_victim_for(table, HOSTROUTE_RANK_PINNED);
 	struct hostroute *route;
 
 	lockdep_assert_held(&table->lock);

@@ -107,9 +107,8 @@ static void end_leaving(struct hostroute_table *table, struct leaving *leaving)
 {
 	struct hostroute *route, *next;
 
-	if (leaving->rested) {
+	if (leaving->rested)
 		hostroute_index_resize(table);
-	}
 	free_those_before(leaving);
 	if (leaving->total > FEW)
 		wait_for_next(leaving);
@@ -147,7 +146,7 @@ void hostroute_bulk_trim(struct hostroute_table *table, u32 routes, u32 unproven
 		for (i = 0; i < BATCH; i++) {
 			if (pool->count <= unproven && table->count <= routes)
 				break;
-			route = hostroute_evict_for_limit(table, &chances);
+			route = hostroute_evict_pick_for_limit(table, &chances);
 			unlink_many(table, route, HOSTROUTE_EVICTED, &leaving);
 		}
 		WRITE_ONCE(limits->max_routes, max(routes, table->count));
@@ -317,7 +316,7 @@ unsigned long hostroute_bulk_shrink(struct hostroute_table *table, unsigned long
 
 		spin_lock_bh(&table->lock);
 		for (i = 0; i < BATCH && done < n; i++, done++) {
-			route = hostroute_evict_for_memory(table, &chances);
+			route = hostroute_evict_pick_for_memory(table, &chances);
 			if (!route)
 				break;
 			hostroute_index_unlink(table, route, HOSTROUTE_RECLAIMED);

@@ -38,8 +38,8 @@
 #define RETRY_MAX	(HZ / 10)
 
 struct clamp {
-	struct hlist_node	node;	/* hn->clamp.hash */
-	struct list_head	list;	/* hn->clamp.list */
+	struct hlist_node	node;	/* hn->clamps.hash */
+	struct list_head	list;	/* hn->clamps.list */
 	struct sock		*sk;	/* with a reference */
 };
 
@@ -111,8 +111,8 @@ static struct clamp *find_clamp(struct hostroute_net *hn, const struct sock *sk)
 {
 	struct clamp *clamp;
 
-	lockdep_assert_held(&hn->clamp.lock);
-	hash_for_each_possible(hn->clamp.hash, clamp, node, (unsigned long)sk)
+	lockdep_assert_held(&hn->clamps.lock);
+	hash_for_each_possible(hn->clamps.hash, clamp, node, (unsigned long)sk)
 		if (clamp->sk == sk)
 			return clamp;
 	return NULL;
@@ -123,14 +123,14 @@ static bool add_clamp(struct hostroute_net *hn, struct clamp *clamp)
 {
 	bool added;
 
-	spin_lock_bh(&hn->clamp.lock);
-	added = !find_clamp(hn, clamp->sk) && hn->clamp.count < MAX_CLAMPS;
+	spin_lock_bh(&hn->clamps.lock);
+	added = !find_clamp(hn, clamp->sk) && hn->clamps.count < MAX_CLAMPS;
 	if (added) {
-		hash_add(hn->clamp.hash, &clamp->node, (unsigned long)clamp->sk);
-		list_add_tail(&clamp->list, &hn->clamp.list);
-		hn->clamp.count++;
+		hash_add(hn->clamps.hash, &clamp->node, (unsigned long)clamp->sk);
+		list_add_tail(&clamp->list, &hn->clamps.list);
+		WRITE_ONCE(hn->clamps.count, hn->clamps.count + 1);
 	}
-	spin_unlock_bh(&hn->clamp.lock);
+	spin_unlock_bh(&hn->clamps.lock);
 	return added;
 }
 
@@ -138,14 +138,14 @@ static struct clamp *take_clamp(struct hostroute_net *hn)
 {
 	struct clamp *clamp;
 
-	spin_lock_bh(&hn->clamp.lock);
-	clamp = list_first_entry_or_null(&hn->clamp.list, struct clamp, list);
+	spin_lock_bh(&hn->clamps.lock);
+	clamp = list_first_entry_or_null(&hn->clamps.list, struct clamp, list);
 	if (clamp) {
 		hash_del(&clamp->node);
 		list_del(&clamp->list);
-		hn->clamp.count--;
+		WRITE_ONCE(hn->clamps.count, hn->clamps.count - 1);
 	}
-	spin_unlock_bh(&hn->clamp.lock);
+	spin_unlock_bh(&hn->clamps.lock);
 	return clamp;
 }
 
@@ -175,9 +175,9 @@ static bool try_clamp(struct hostroute_net *hn, struct sock *sk)
 static void clamp_work(struct work_struct *work)
 {
 	struct hostroute_net *hn = container_of(to_delayed_work(work),
-						struct hostroute_net, clamp.work);
-	unsigned int left = READ_ONCE(hn->clamp.count);
-	unsigned long delay = READ_ONCE(hn->clamp.delay);
+						struct hostroute_net, clamps.work);
+	unsigned int left = READ_ONCE(hn->clamps.count);
+	unsigned long delay = READ_ONCE(hn->clamps.delay);
 	bool owned = false, progress = false;
 	struct clamp *clamp;
 
@@ -194,8 +194,8 @@ static void clamp_work(struct work_struct *work)
 	if (!owned)
 		return;
 	delay = progress ? 1 : clamp_t(unsigned long, delay * 2, 1, RETRY_MAX);
-	WRITE_ONCE(hn->clamp.delay, delay);
-	queue_delayed_work(hostroute_wq, &hn->clamp.work, delay);
+	WRITE_ONCE(hn->clamps.delay, delay);
+	queue_delayed_work(hostroute_wq, &hn->clamps.work, delay);
 }
 
 static enum hostroute_outcome clamp_later(struct hostroute_net *hn,
@@ -204,9 +204,9 @@ static enum hostroute_outcome clamp_later(struct hostroute_net *hn,
 	struct clamp *clamp;
 	bool waiting;
 
-	spin_lock_bh(&hn->clamp.lock);
+	spin_lock_bh(&hn->clamps.lock);
 	waiting = find_clamp(hn, sk);
-	spin_unlock_bh(&hn->clamp.lock);
+	spin_unlock_bh(&hn->clamps.lock);
 	if (waiting)
 		return HOSTROUTE_CONTINUE;
 
@@ -220,8 +220,8 @@ static enum hostroute_outcome clamp_later(struct hostroute_net *hn,
 		return HOSTROUTE_CLAMP_SKIPPED;
 	}
 	/* A new clamp does not wait for those whose owners do not let go. */
-	WRITE_ONCE(hn->clamp.delay, 0);
-	mod_delayed_work(hostroute_wq, &hn->clamp.work, 0);
+	WRITE_ONCE(hn->clamps.delay, 0);
+	mod_delayed_work(hostroute_wq, &hn->clamps.work, 0);
 	return HOSTROUTE_CLAMP_QUEUED;
 }
 
@@ -339,10 +339,10 @@ enum hostroute_outcome hostroute_clamp_learn(struct hostroute_net *hn,
  */
 void hostroute_clamp_net_init(struct hostroute_net *hn)
 {
-	spin_lock_init(&hn->clamp.lock);
-	hash_init(hn->clamp.hash);
-	INIT_LIST_HEAD(&hn->clamp.list);
-	INIT_DELAYED_WORK(&hn->clamp.work, clamp_work);
+	spin_lock_init(&hn->clamps.lock);
+	hash_init(hn->clamps.hash);
+	INIT_LIST_HEAD(&hn->clamps.list);
+	INIT_DELAYED_WORK(&hn->clamps.work, clamp_work);
 }
 
 /**
@@ -357,7 +357,7 @@ void hostroute_clamp_net_exit(struct hostroute_net *hn)
 {
 	struct clamp *clamp;
 
-	cancel_delayed_work_sync(&hn->clamp.work);
+	cancel_delayed_work_sync(&hn->clamps.work);
 	while ((clamp = take_clamp(hn)))
 		free_clamp(clamp);
 }

@@ -52,27 +52,14 @@ static_assert(offsetof(struct hostroute_clone, metrics) == 0);
 static_assert(offsetof(struct dst_metrics, metrics) == 0);
 
 struct dst_ops hostroute_clone_ops;
-struct dst_ops *hostroute_stock_ops;
-static struct dst_ops own_ops;		/* of a socket's own clone */
+struct dst_ops hostroute_own_ops;
+struct dst_ops *hostroute_stock_ops __ro_after_init;
 static LIST_HEAD(all_clones);
 static DEFINE_SPINLOCK(all_lock);
 
 /* Every clone, by its rtable. Context: all_lock. */
 #define for_each_clone(rt) \
 	list_for_each_entry(rt, &all_clones, hostroute_compat_uncached)
-
-/* Whether @dst is a clone: of a host route or device route, or a socket's own. */
-bool hostroute_clone_is(const struct dst_entry *dst)
-{
-	const struct dst_ops *ops = READ_ONCE(dst->ops);
-
-	return ops == &hostroute_clone_ops || ops == &own_ops;
-}
-
-bool hostroute_clone_is_own(const struct dst_entry *dst)
-{
-	return hostroute_clone_is(dst) && hostroute_clone_of(dst)->own;
-}
 
 /* Take @clone off the list of all, unless that has been done.
  * Return: its host route, whose reference is the caller's from now on; or NULL.
@@ -114,13 +101,13 @@ static void clone_destroy(struct dst_entry *dst)
  */
 u32 hostroute_clone_stock_mtu(const struct hostroute_clone *clone)
 {
-	u32 mtu = clone->base_mtu;
+	u32 mtu = clone->metric_mtu;
 
 	return mtu ?: READ_ONCE(clone->rt->dst.dev->mtu);
 }
 
 /**
- * hostroute_clone_base_mtu - the MTU of the path without what was learned about it
+ * hostroute_clone_allowed_mtu - the MTU of the path without what was learned about it
  * @clone: the clone
  *
  * This is the MTU of the stock route, or that which the administrator has set on the
@@ -129,7 +116,7 @@ u32 hostroute_clone_stock_mtu(const struct hostroute_clone *clone)
  * Context: RCU or all_lock.
  * Return: bytes.
  */
-u32 hostroute_clone_base_mtu(const struct hostroute_clone *clone)
+u32 hostroute_clone_allowed_mtu(const struct hostroute_clone *clone)
 {
 	return min(hostroute_clone_stock_mtu(clone),
 		   hostroute_override_mtu(clone->rt->dst.dev));
@@ -144,7 +131,7 @@ static unsigned int clone_default_advmss(const struct dst_entry *dst)
 	unsigned int mss;
 
 	rcu_read_lock();
-	mss = max_t(int, hostroute_clone_base_mtu(hostroute_clone_of(dst)) - headers,
+	mss = max_t(int, hostroute_clone_allowed_mtu(hostroute_clone_of(dst)) - headers,
 		    dev_net(dst->dev)->ipv4.ip_rt_min_advmss);
 	rcu_read_unlock();
 	return min(mss, HOSTROUTE_MTU_MAX - headers);
@@ -208,7 +195,7 @@ static void store_mtu(struct hostroute_clone *clone, u32 mtu)
 static u32 wanted_mtu(const struct hostroute_clone *clone,
 		      const struct hostroute *route)
 {
-	return min_t(u32, READ_ONCE(route->mtu), hostroute_clone_base_mtu(clone));
+	return min_t(u32, READ_ONCE(route->mtu), hostroute_clone_allowed_mtu(clone));
 }
 
 /**
@@ -228,10 +215,10 @@ void hostroute_clone_publish(struct hostroute_clone *clone, struct hostroute *ro
 	/* A change of what the MTU depends on either came before, and is seen here, or
 	 * finds the clone on the list.
 	 */
-	store_mtu(clone, route ? wanted_mtu(clone, route) : clone->base_mtu);
+	store_mtu(clone, route ? wanted_mtu(clone, route) : clone->metric_mtu);
 	list_add(&rt->hostroute_compat_uncached, &all_clones);
 	spin_unlock_bh(&all_lock);
-	WRITE_ONCE(rt->dst.ops, route ? &hostroute_clone_ops : &own_ops);
+	WRITE_ONCE(rt->dst.ops, route ? &hostroute_clone_ops : &hostroute_own_ops);
 }
 
 /* Make each holder of @clone look its route up again. */
@@ -240,7 +227,7 @@ static void retire(struct hostroute_clone *clone)
 	lockdep_assert_held(&all_lock);
 	if (clone->rt->dst.obsolete == DST_OBSOLETE_DEAD)
 		return;
-	store_mtu(clone, clone->base_mtu);
+	store_mtu(clone, clone->metric_mtu);
 	if (clone->own)
 		clone->rt->dst.expires = jiffies;
 	WRITE_ONCE(clone->rt->dst.obsolete, DST_OBSOLETE_KILL);
@@ -251,16 +238,8 @@ static void put_of_set(struct rcu_head *head)
 	dst_release(container_of(head, struct dst_entry, rcu_head));
 }
 
-/**
- * hostroute_clone_leave - take a clone out of the set of its host route
- * @clone: in a set
- *
- * Its holders look their route up again. The set's reference is dropped after a grace
- * period.
- *
- * Context: table->lock, BH off; takes all_lock.
- */
-void hostroute_clone_leave(struct hostroute_clone *clone)
+/* Take a clone out of the set of its host route. Context: table->lock. */
+static void leave_set(struct hostroute_clone *clone)
 {
 	hlist_del_rcu(&clone->in_route);
 	spin_lock(&all_lock);
@@ -272,7 +251,7 @@ void hostroute_clone_leave(struct hostroute_clone *clone)
 /**
  * hostroute_clone_limit - set the MTU of a socket's own clone
  * @clone:	a socket's own clone
- * @mtu:	bytes; limited to hostroute_clone_base_mtu()
+ * @mtu:	bytes; limited to hostroute_clone_allowed_mtu()
  * @locked:	send without DF, because the path may carry less than @mtu
  * @expires:	when it ends, jiffies
  *
@@ -284,7 +263,7 @@ void hostroute_clone_limit(struct hostroute_clone *clone, u32 mtu, bool locked,
 	struct rtable *rt = clone->rt;
 
 	spin_lock_bh(&all_lock);
-	rt->rt_pmtu = min(hostroute_clone_base_mtu(clone), mtu);
+	rt->rt_pmtu = min(hostroute_clone_allowed_mtu(clone), mtu);
 	rt->rt_mtu_locked = locked;
 	WRITE_ONCE(rt->dst.expires, expires);
 	spin_unlock_bh(&all_lock);
@@ -308,6 +287,49 @@ void hostroute_clone_lower(struct hostroute_clone *clone, u32 mtu)
 }
 
 /* ---- the set of a host route ------------------------------------------------ */
+
+/* The number of clones that a host route or device route can have. A host route has
+ * one for each path to its destination: ECMP next hops, uplinks, policy tables. A
+ * device route has one for each neighbour that packets go to (a device has several
+ * device routes, see src/device.c). One more pushes out the oldest, and the sockets
+ * under that look up their route again. With traffic on all paths they would do so at
+ * every packet. So this is beyond what fabrics have.
+ */
+#define CLONES_PER_ROUTE	64
+
+/* Make room for one more: first stale clones go, then the oldest if that is not
+ * enough.
+ */
+static void make_room(struct hostroute *route)
+{
+	struct hostroute_clone *clone, *oldest = NULL;
+	struct hlist_node *next;
+	unsigned int count = 0;
+
+	hlist_for_each_entry_safe(clone, next, &route->clones, in_route) {
+		if (!dst_check(&clone->rt->dst, 0)) {
+			leave_set(clone);
+			continue;
+		}
+		oldest = clone;
+		count++;
+	}
+	if (count >= CLONES_PER_ROUTE)
+		leave_set(oldest);
+}
+
+/**
+ * hostroute_clone_join - put a clone into the set of its host route
+ * @route:	the host route or device route
+ * @clone:	published; the set has its first reference from now on
+ *
+ * Context: the table's lock.
+ */
+void hostroute_clone_join(struct hostroute *route, struct hostroute_clone *clone)
+{
+	make_room(route);
+	hlist_add_head_rcu(&clone->in_route, &route->clones);
+}
 
 /**
  * hostroute_clone_sync - pass a changed MTU on to the clones of a host route
@@ -347,7 +369,7 @@ void hostroute_clone_drop(struct hostroute *route, spinlock_t *table_lock)
 
 	lockdep_assert_held(table_lock);
 	hlist_for_each_entry_safe(clone, next, &route->clones, in_route)
-		hostroute_clone_leave(clone);
+		leave_set(clone);
 }
 
 /**
@@ -537,8 +559,8 @@ int hostroute_clone_init(hostroute_update_pmtu update_pmtu)
 	if (!hostroute_stock_ops)
 		return -ENOMEM;
 	fill_ops(&hostroute_clone_ops, update_pmtu);
-	fill_ops(&own_ops, update_pmtu);
-	own_ops.check = own_check;
+	fill_ops(&hostroute_own_ops, update_pmtu);
+	hostroute_own_ops.check = own_check;
 	return 0;
 }
 

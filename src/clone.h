@@ -22,8 +22,8 @@
  * @route:	the host route or device route; NULL once disowned, or if the clone is a
  *		socket's own
  * @in_route:	in the set of @route; table->lock, RCU
- * @origin:	metrics of the stock route; only compared, never followed
- * @base_mtu:	RTAX_MTU of the stock route, bytes; 0: the MTU of the device
+ * @stock_metrics:	metrics of the stock route; only compared, never followed
+ * @metric_mtu:	RTAX_MTU of the stock route, bytes; 0: the MTU of the device
  * @of_device:	clone of a device route; a host route takes precedence over it
  * @own:	a datagram socket's own clone
  *
@@ -35,8 +35,8 @@ struct hostroute_clone {
 	const struct net		*net;
 	struct hostroute __rcu		*route;
 	struct hlist_node		in_route;
-	const u32			*origin;
-	u32				base_mtu;
+	const u32			*stock_metrics;
+	u32				metric_mtu;
 	bool				of_device;
 	bool				own;
 };
@@ -45,6 +45,7 @@ struct hostroute_clone {
  * others (clone.c).
  */
 extern struct dst_ops hostroute_clone_ops;
+extern struct dst_ops hostroute_own_ops;
 /* The kernel's operations. A clone has them before it is published, and again after it is
  * disowned.
  */
@@ -60,6 +61,19 @@ static inline struct hostroute_clone *
 hostroute_clone_of(const struct dst_entry *dst)
 {
 	return (struct hostroute_clone *)DST_METRICS_PTR(dst);
+}
+
+/* Whether @dst is a clone: of a host route or device route, or a socket's own. */
+static inline bool hostroute_clone_is(const struct dst_entry *dst)
+{
+	const struct dst_ops *ops = READ_ONCE(dst->ops);
+
+	return ops == &hostroute_clone_ops || ops == &hostroute_own_ops;
+}
+
+static inline bool hostroute_clone_is_own(const struct dst_entry *dst)
+{
+	return READ_ONCE(dst->ops) == &hostroute_own_ops;
 }
 
 /**
@@ -93,19 +107,17 @@ static inline u32 hostroute_clone_mtu(const struct dst_entry *dst)
 
 int hostroute_clone_init(hostroute_update_pmtu update_pmtu);
 void hostroute_clone_exit(void);
-bool hostroute_clone_is(const struct dst_entry *dst);
-bool hostroute_clone_is_own(const struct dst_entry *dst);
 u32 hostroute_clone_stock_mtu(const struct hostroute_clone *clone);
-u32 hostroute_clone_base_mtu(const struct hostroute_clone *clone);
+u32 hostroute_clone_allowed_mtu(const struct hostroute_clone *clone);
 
 /* One clone */
 void hostroute_clone_publish(struct hostroute_clone *clone, struct hostroute *route);
-void hostroute_clone_leave(struct hostroute_clone *clone);
 void hostroute_clone_limit(struct hostroute_clone *clone, u32 mtu, bool locked,
 			   unsigned long expires);
 void hostroute_clone_lower(struct hostroute_clone *clone, u32 mtu);
 
 /* The set of a host route */
+void hostroute_clone_join(struct hostroute *route, struct hostroute_clone *clone);
 void hostroute_clone_sync(struct hostroute *route);
 void hostroute_clone_drop(struct hostroute *route, spinlock_t *table_lock);
 unsigned int hostroute_clone_sockets(const struct hostroute *route);

@@ -52,8 +52,8 @@
 
 /**
  * struct waiting - a claim that waits
- * @node:	in hn->defer.hash
- * @list:	in hn->defer.list
+ * @node:	in hn->deferred.hash
+ * @list:	in hn->deferred.list
  * @sk:		the socket whose data is quoted, with a reference
  * @seq:	quoted sequence number, host order
  * @una:	oldest unacknowledged byte when last looked at
@@ -61,8 +61,8 @@
  *		claim
  * @claim:	what was claimed; @claim.now is when it began to wait
  *
- * hn->defer.lock guards @node and @list. The other fields are written under the
- * socket's spinlock, and also under hn->defer.lock once the claim is in the list.
+ * hn->deferred.lock guards @node and @list. The other fields are written under the
+ * socket's spinlock, and also under hn->deferred.lock once the claim is in the list.
  */
 struct waiting {
 	struct hlist_node	node;
@@ -250,8 +250,8 @@ static struct waiting *find_waiting(struct hostroute_net *hn, const struct sock 
 {
 	struct waiting *waiting;
 
-	lockdep_assert_held(&hn->defer.lock);
-	hash_for_each_possible(hn->defer.hash, waiting, node, (unsigned long)sk)
+	lockdep_assert_held(&hn->deferred.lock);
+	hash_for_each_possible(hn->deferred.hash, waiting, node, (unsigned long)sk)
 		if (waiting->sk == sk)
 			return waiting;
 	return NULL;
@@ -259,10 +259,10 @@ static struct waiting *find_waiting(struct hostroute_net *hn, const struct sock 
 
 static void unlink_waiting(struct hostroute_net *hn, struct waiting *waiting)
 {
-	lockdep_assert_held(&hn->defer.lock);
+	lockdep_assert_held(&hn->deferred.lock);
 	hash_del(&waiting->node);
 	list_del(&waiting->list);
-	WRITE_ONCE(hn->defer.count, hn->defer.count - 1);
+	WRITE_ONCE(hn->deferred.count, hn->deferred.count - 1);
 }
 
 static void free_waiting(struct waiting *waiting)
@@ -275,14 +275,14 @@ static bool add_waiting(struct hostroute_net *hn, struct waiting *waiting)
 {
 	bool added;
 
-	spin_lock_bh(&hn->defer.lock);
-	added = hn->defer.count < MAX_WAITING;
+	spin_lock_bh(&hn->deferred.lock);
+	added = hn->deferred.count < MAX_WAITING;
 	if (added) {
-		hash_add(hn->defer.hash, &waiting->node, (unsigned long)waiting->sk);
-		list_add_tail(&waiting->list, &hn->defer.list);
-		WRITE_ONCE(hn->defer.count, hn->defer.count + 1);
+		hash_add(hn->deferred.hash, &waiting->node, (unsigned long)waiting->sk);
+		list_add_tail(&waiting->list, &hn->deferred.list);
+		WRITE_ONCE(hn->deferred.count, hn->deferred.count + 1);
 	}
-	spin_unlock_bh(&hn->defer.lock);
+	spin_unlock_bh(&hn->deferred.lock);
 	return added;
 }
 
@@ -296,7 +296,7 @@ static struct waiting *take_settled(struct hostroute_net *hn, struct sock *sk,
 	struct waiting *waiting;
 	struct progress progress;
 
-	spin_lock_bh(&hn->defer.lock);
+	spin_lock_bh(&hn->deferred.lock);
 	waiting = find_waiting(hn, sk);
 	if (waiting) {
 		progress = progress_of(hn, sk, waiting->claim.key.daddr);
@@ -306,7 +306,7 @@ static struct waiting *take_settled(struct hostroute_net *hn, struct sock *sk,
 		else
 			unlink_waiting(hn, waiting);
 	}
-	spin_unlock_bh(&hn->defer.lock);
+	spin_unlock_bh(&hn->deferred.lock);
 	return waiting;
 }
 
@@ -360,22 +360,22 @@ static struct sock *next_socket(struct hostroute_net *hn)
 	struct waiting *waiting;
 	struct sock *sk = NULL;
 
-	spin_lock_bh(&hn->defer.lock);
-	waiting = list_first_entry_or_null(&hn->defer.list, struct waiting, list);
+	spin_lock_bh(&hn->deferred.lock);
+	waiting = list_first_entry_or_null(&hn->deferred.list, struct waiting, list);
 	if (waiting) {
-		list_move_tail(&waiting->list, &hn->defer.list);
+		list_move_tail(&waiting->list, &hn->deferred.list);
 		sk = waiting->sk;
 		sock_hold(sk);
 	}
-	spin_unlock_bh(&hn->defer.lock);
+	spin_unlock_bh(&hn->deferred.lock);
 	return sk;
 }
 
 static void look(struct work_struct *work)
 {
 	struct hostroute_net *hn = container_of(to_delayed_work(work),
-						struct hostroute_net, defer.work);
-	unsigned int left = READ_ONCE(hn->defer.count);
+						struct hostroute_net, deferred.work);
+	unsigned int left = READ_ONCE(hn->deferred.count);
 	struct sock *sk;
 
 	while (left-- && (sk = next_socket(hn))) {
@@ -389,8 +389,8 @@ static void look(struct work_struct *work)
 		sock_put(sk);
 		cond_resched();
 	}
-	if (READ_ONCE(hn->defer.count))
-		queue_delayed_work(hostroute_wq, &hn->defer.work, LOOK_INTERVAL);
+	if (READ_ONCE(hn->deferred.count))
+		queue_delayed_work(hostroute_wq, &hn->deferred.work, LOOK_INTERVAL);
 }
 
 static void fill(struct waiting *waiting, const struct sock *sk, u32 seq,
@@ -410,11 +410,11 @@ static bool join_waiting(struct hostroute_net *hn, const struct sock *sk, u32 se
 {
 	struct waiting *waiting;
 
-	spin_lock_bh(&hn->defer.lock);
+	spin_lock_bh(&hn->deferred.lock);
 	waiting = find_waiting(hn, sk);
 	if (waiting && claim->mtu > waiting->claim.mtu)
 		fill(waiting, sk, seq, claim);
-	spin_unlock_bh(&hn->defer.lock);
+	spin_unlock_bh(&hn->deferred.lock);
 	return waiting;
 }
 
@@ -427,7 +427,7 @@ static enum hostroute_outcome wait_for_timeout(struct hostroute_net *hn,
 	if (join_waiting(hn, sk, seq, claim))
 		return HOSTROUTE_DEFERRED;
 	/* Do not allocate when the list is full. */
-	if (READ_ONCE(hn->defer.count) >= MAX_WAITING)
+	if (READ_ONCE(hn->deferred.count) >= MAX_WAITING)
 		return HOSTROUTE_IGNORED_CONTRADICTED;
 	waiting = kzalloc(sizeof(*waiting), GFP_ATOMIC | __GFP_NOWARN);
 	if (!waiting)
@@ -439,7 +439,7 @@ static enum hostroute_outcome wait_for_timeout(struct hostroute_net *hn,
 		free_waiting(waiting);
 		return HOSTROUTE_IGNORED_CONTRADICTED;
 	}
-	queue_delayed_work(hostroute_wq, &hn->defer.work, LOOK_INTERVAL);
+	queue_delayed_work(hostroute_wq, &hn->deferred.work, LOOK_INTERVAL);
 	return HOSTROUTE_DEFERRED;
 }
 
@@ -450,13 +450,13 @@ static void confirm_waiting(struct hostroute_net *hn, struct sock *sk, u32 mtu)
 {
 	struct waiting *waiting;
 
-	spin_lock_bh(&hn->defer.lock);
+	spin_lock_bh(&hn->deferred.lock);
 	waiting = find_waiting(hn, sk);
 	if (waiting && waiting->claim.mtu == mtu)
 		unlink_waiting(hn, waiting);
 	else
 		waiting = NULL;
-	spin_unlock_bh(&hn->defer.lock);
+	spin_unlock_bh(&hn->deferred.lock);
 	if (!waiting)
 		return;
 	hostroute_stats_inc(hn->stats, HOSTROUTE_DEFERRED_APPLIED);
@@ -483,7 +483,7 @@ enum hostroute_outcome hostroute_defer_claim(struct hostroute_net *hn,
 					     struct sock *sk, u32 seq,
 					     const struct hostroute_claim *claim)
 {
-	bool waits = READ_ONCE(hn->defer.count);
+	bool waits = READ_ONCE(hn->deferred.count);
 
 	if (waits)
 		settle(hn, sk);
@@ -506,10 +506,10 @@ enum hostroute_outcome hostroute_defer_claim(struct hostroute_net *hn,
  */
 void hostroute_defer_net_init(struct hostroute_net *hn)
 {
-	spin_lock_init(&hn->defer.lock);
-	hash_init(hn->defer.hash);
-	INIT_LIST_HEAD(&hn->defer.list);
-	INIT_DELAYED_WORK(&hn->defer.work, look);
+	spin_lock_init(&hn->deferred.lock);
+	hash_init(hn->deferred.hash);
+	INIT_LIST_HEAD(&hn->deferred.list);
+	INIT_DELAYED_WORK(&hn->deferred.work, look);
 }
 
 /**
@@ -522,7 +522,7 @@ void hostroute_defer_net_exit(struct hostroute_net *hn)
 {
 	struct waiting *waiting, *next;
 
-	cancel_delayed_work_sync(&hn->defer.work);
-	list_for_each_entry_safe(waiting, next, &hn->defer.list, list)
+	cancel_delayed_work_sync(&hn->deferred.work);
+	list_for_each_entry_safe(waiting, next, &hn->deferred.list, list)
 		free_waiting(waiting);
 }

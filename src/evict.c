@@ -78,7 +78,7 @@ static enum hostroute_victim victim_of_unproven(const struct hostroute_table *ta
 }
 
 /**
- * hostroute_evict_for - may a new route come in, and which has to leave for it?
+ * hostroute_evict_victim_for - may a new route come in, and which has to leave for it?
  * @table:	the table
  * @rank:	rank of the new route
  *
@@ -93,8 +93,8 @@ static enum hostroute_victim victim_of_unproven(const struct hostroute_table *ta
  * Context: table->lock.
  * Return: the rank to evict from, HOSTROUTE_VICTIM_NONE or HOSTROUTE_VICTIM_ITSELF.
  */
-enum hostroute_victim hostroute_evict_for(const struct hostroute_table *table,
-					  enum hostroute_rank rank)
+enum hostroute_victim hostroute_evict_victim_for(const struct hostroute_table *table,
+						 enum hostroute_rank rank)
 {
 	const struct hostroute_limits *limits = &table->limits;
 	bool evict = READ_ONCE(limits->at_limit) == HOSTROUTE_AT_LIMIT_EVICT;
@@ -115,23 +115,9 @@ enum hostroute_victim hostroute_evict_for(const struct hostroute_table *table,
 							  HOSTROUTE_VICTIM_ITSELF;
 }
 
-/**
- * hostroute_evict_limit_bites - does max_routes stand in the way of a new route?
- * @victim:	what hostroute_evict_for() returned
- * @rank:	rank of the new route
- *
- * Context: any.
- * Return: true if so; never for the unproven rank, for anybody can send such claims.
- */
-bool hostroute_evict_limit_bites(enum hostroute_victim victim,
-				 enum hostroute_rank rank)
-{
-	return rank != HOSTROUTE_RANK_UNPROVEN &&
-	       (victim == HOSTROUTE_VICTIM_TRUSTED || victim == HOSTROUTE_VICTIM_ITSELF);
-}
-
 /* The route to evict, or NULL if none has to leave. */
-static struct hostroute *pick_one(struct hostroute_table *table, enum hostroute_victim victim)
+struct hostroute *hostroute_evict_pick(struct hostroute_table *table,
+				       enum hostroute_victim victim)
 {
 	int chances = HOSTROUTE_SECOND_CHANCES;
 
@@ -146,45 +132,21 @@ static struct hostroute *pick_one(struct hostroute_table *table, enum hostroute_
 }
 
 /**
- * hostroute_evict_enter - add a new route, in the place of another if necessary
- * @table:	the table
- * @model:	copied to the route
- * @victim:	what hostroute_evict_for() returned; not HOSTROUTE_VICTIM_ITSELF
- *
- * No route is evicted before all steps that can fail are done.
- *
- * Context: table->lock.
- * Return: the route, or NULL if memory is short.
- */
-struct hostroute *hostroute_evict_enter(struct hostroute_table *table,
-					const struct hostroute *model,
-					enum hostroute_victim victim)
-{
-	struct hostroute *old = pick_one(table, victim);
-	struct hostroute *route = hostroute_index_create(table, model, old);
-
-	lockdep_assert_held(&table->lock);
-	if (route)
-		hostroute_index_link(table, route, old, HOSTROUTE_EVICTED);
-	return route;
-}
-
-/**
- * hostroute_evict_for_limit - the next route to leave because a limit was lowered
+ * hostroute_evict_pick_for_limit - the next route to leave because a limit was lowered
  * @table:	the table
  * @chances:	how many used routes may still be passed over; counted down
  *
  * Context: table->lock.
  * Return: the route, still linked; NULL if only pinned ones are left.
  */
-struct hostroute *hostroute_evict_for_limit(struct hostroute_table *table,
-					    int *chances)
+struct hostroute *hostroute_evict_pick_for_limit(struct hostroute_table *table,
+						 int *chances)
 {
 	return pick_oldest_unproven(table) ?: pick_trusted(table, chances);
 }
 
 /**
- * hostroute_evict_for_memory - the next route to leave because memory is short
+ * hostroute_evict_pick_for_memory - the next route to leave because memory is short
  * @table:	the table
  * @chances:	how many used routes may still be passed over; counted down
  *
@@ -193,8 +155,8 @@ struct hostroute *hostroute_evict_for_limit(struct hostroute_table *table,
  * Context: table->lock.
  * Return: the route, still linked; NULL if only pinned ones are left.
  */
-struct hostroute *hostroute_evict_for_memory(struct hostroute_table *table,
-					     int *chances)
+struct hostroute *hostroute_evict_pick_for_memory(struct hostroute_table *table,
+						  int *chances)
 {
 	return pick_unproven(table) ?: pick_trusted(table, chances);
 }

@@ -76,23 +76,6 @@ void hostroute_hook_update(struct hostroute_hook *hook)
 }
 
 /**
- * hostroute_hook_need - something to apply has just been added
- * @hook: the hook
- *
- * Many messages may arrive at once, and waking a worker for each would cost as much
- * again. So a work item is queued only if the hook is not registered. What @wanted
- * reads must be stored before the call.
- *
- * Context: any.
- */
-void hostroute_hook_need(struct hostroute_hook *hook)
-{
-	smp_mb();	/* paired with hook_work() */
-	if (!READ_ONCE(hook->on))
-		hostroute_hook_update(hook);
-}
-
-/**
  * hostroute_hook_settle - wait until earlier updates are in force
  * @hook: the hook
  *

@@ -38,9 +38,25 @@ void hostroute_hook_init(struct hostroute_hook *hook, struct net *net,
 			 const struct nf_hook_ops *ops,
 			 bool (*wanted)(const struct hostroute_hook *hook));
 void hostroute_hook_update(struct hostroute_hook *hook);
-void hostroute_hook_need(struct hostroute_hook *hook);
 void hostroute_hook_settle(struct hostroute_hook *hook);
 void hostroute_hook_exit(struct hostroute_hook *hook);
 void hostroute_hook_end(struct hostroute_hook *hook);
+
+/**
+ * hostroute_hook_need - something to apply has just been added
+ * @hook: the hook
+ *
+ * Many messages may arrive at once, and waking a worker for each would cost as much
+ * again. So a work item is queued only if the hook is not registered. What @wanted
+ * reads must be stored before the call.
+ *
+ * Context: any.
+ */
+static inline void hostroute_hook_need(struct hostroute_hook *hook)
+{
+	smp_mb();	/* paired with hook_work() */
+	if (!READ_ONCE(hook->on))
+		hostroute_hook_update(hook);
+}
 
 #endif

@@ -9,6 +9,7 @@
 #include <linux/netdevice.h>
 #include <linux/refcount.h>
 #include <linux/rhashtable-types.h>
+#include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include <linux/types.h>
 #include <net/l3mdev.h>
@@ -200,9 +201,33 @@ static inline u64 hostroute_now(void)
 	return ktime_get_coarse_boottime_ns();
 }
 
+/* Only src/hostroute.c and hostroute_alloc() touch it. */
+extern struct kmem_cache *hostroute_cache;
+
+/**
+ * hostroute_alloc - allocate a host route that is in no table yet
+ * @model:	copied, except for its lists, its clones and its references
+ * @gfp:	how to allocate; the active memory cgroup is charged
+ *
+ * Return: the route with one reference, or NULL.
+ */
+static inline struct hostroute *hostroute_alloc(const struct hostroute *model,
+						gfp_t gfp)
+{
+	struct hostroute *route = kmem_cache_alloc(hostroute_cache, gfp);
+
+	if (!route)
+		return NULL;
+	*route = *model;
+	refcount_set(&route->ref, 1);
+	INIT_LIST_HEAD(&route->lru);
+	INIT_LIST_HEAD(&route->age);
+	INIT_HLIST_HEAD(&route->clones);
+	return route;
+}
+
 int hostroute_slab_init(void);
 void hostroute_slab_exit(void);
-struct hostroute *hostroute_alloc(const struct hostroute *model, gfp_t gfp);
 void hostroute_free(struct hostroute *route);
 void hostroute_free_rcu(struct hostroute *route);
 void hostroute_put(struct hostroute *route);

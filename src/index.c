@@ -181,30 +181,6 @@ static struct hostroute *create(struct hostroute_table *table,
 	return NULL;
 }
 
-/**
- * hostroute_index_create - make a route, and do all steps of linking that can fail
- * @table:	the table
- * @model:	copied to the route
- * @old:	the route that it is going to replace, or NULL
- *
- * The memory is charged to the table's memory cgroup if there is one, and not to that of
- * the task that happens to be running.
- *
- * Context: table->lock.
- * Return: a route that look-ups find, for hostroute_index_link(); NULL if memory is
- * short.
- */
-struct hostroute *hostroute_index_create(struct hostroute_table *table,
-					 const struct hostroute *model,
-					 const struct hostroute *old)
-{
-	struct mem_cgroup *active = set_active_memcg(table->memcg);
-	struct hostroute *route = create(table, model, old);
-
-	set_active_memcg(active);
-	return route;
-}
-
 /* The id of a route that was created is reserved, or that of the route it replaces. To
  * store there takes no memory. From now on walks find the route.
  */
@@ -279,19 +255,29 @@ void hostroute_index_unlink(struct hostroute_table *table, struct hostroute *rou
 }
 
 /**
- * hostroute_index_link - link a route that was created
+ * hostroute_index_enter - make a route and link it, in the place of another if need be
  * @table:	the table
- * @route:	created with @old by hostroute_index_create()
+ * @model:	copied to the route
  * @old:	the route that it replaces, or NULL
  * @why:	the outcome that is counted for @old
  *
- * This cannot fail.
+ * No route is taken out before all steps that can fail are done. The memory is charged to
+ * the table's memory cgroup if there is one, and not to that of the task that happens to
+ * be running.
  *
  * Context: table->lock.
+ * Return: the route; NULL if memory is short, and nothing has changed.
  */
-void hostroute_index_link(struct hostroute_table *table, struct hostroute *route,
-			  struct hostroute *old, enum hostroute_outcome why)
+struct hostroute *hostroute_index_enter(struct hostroute_table *table,
+					const struct hostroute *model,
+					struct hostroute *old, enum hostroute_outcome why)
 {
+	struct mem_cgroup *active = set_active_memcg(table->memcg);
+	struct hostroute *route = create(table, model, old);
+
+	set_active_memcg(active);
+	if (!route)
+		return NULL;
 	if (old) {
 		take_out(table, old, route, why);
 		hostroute_put(old);
@@ -299,6 +285,27 @@ void hostroute_index_link(struct hostroute_table *table, struct hostroute *route
 		take_id(table, route);
 	}
 	link_in(table, route);
+	return route;
+}
+
+/**
+ * hostroute_index_expire - the time of a route, or of what lowered it, is up
+ * @table:	the table
+ * @route:	lapsed
+ *
+ * Context: table->lock.
+ * Return: the route, if it is pinned: it has the administrator's MTU back. Else NULL: it
+ * was taken out.
+ */
+struct hostroute *hostroute_index_expire(struct hostroute_table *table,
+					 struct hostroute *route)
+{
+	if (hostroute_rank_of(route) == HOSTROUTE_RANK_PINNED) {
+		hostroute_table_restore(table, route);
+		return route;
+	}
+	hostroute_index_unlink(table, route, HOSTROUTE_EXPIRED);
+	return NULL;
 }
 
 /**
@@ -321,41 +328,6 @@ struct hostroute *hostroute_index_find(struct hostroute_table *table,
 		route = rhashtable_lookup(&table->hash, key, hash_params);
 	rcu_read_unlock();
 	return route;
-}
-
-/**
- * hostroute_index_find_alive - look a destination up, and act on its age first
- * @table:	the table
- * @key:	destination and VRF
- * @now:	boot time, ns
- * @known:	saves the look-up if it is this destination's route; may be dead or NULL
- *
- * An expired route is taken out. A pinned route gets the administrator's MTU back if what
- * lowered it has expired. CPUs may get the lock in another order than that in which they
- * read the clock. So the time of the table never goes back, and the lists by age stay in
- * order.
- *
- * Context: table->lock; RCU if @known is not NULL.
- * Return: the route, not expired; NULL if there is none.
- */
-struct hostroute *hostroute_index_find_alive(struct hostroute_table *table,
-					     const struct hostroute_key *key, u64 now,
-					     struct hostroute *known)
-{
-	struct hostroute *route = known;
-
-	lockdep_assert_held(&table->lock);
-	if (!known || hostroute_is_dead(known) || !hostroute_key_equal(&known->key, key))
-		route = hostroute_index_find(table, key);
-	table->now = max(table->now, now);
-	if (!route || !hostroute_table_lapsed(table, route, table->now))
-		return route;
-	if (hostroute_rank_of(route) == HOSTROUTE_RANK_PINNED) {
-		hostroute_table_restore(table, route);
-		return route;
-	}
-	hostroute_index_unlink(table, route, HOSTROUTE_EXPIRED);
-	return NULL;
 }
 
 /**

@@ -8,6 +8,9 @@
 
 #include "table.h"
 
+#include <linux/lockdep.h>
+#include <linux/minmax.h>
+
 void hostroute_index_module_init(void);
 int hostroute_index_init(struct hostroute_table *table,
 			 struct hostroute_stats __percpu *stats,
@@ -26,17 +29,45 @@ void hostroute_index_hold_size(struct hostroute_table *table);
 void hostroute_index_resize(struct hostroute_table *table);
 
 /* Write functions. Context: table->lock */
-struct hostroute *hostroute_index_create(struct hostroute_table *table,
-					 const struct hostroute *model,
-					 const struct hostroute *old);
-void hostroute_index_link(struct hostroute_table *table, struct hostroute *route,
-			  struct hostroute *old, enum hostroute_outcome why);
+struct hostroute *hostroute_index_enter(struct hostroute_table *table,
+					const struct hostroute *model,
+					struct hostroute *old, enum hostroute_outcome why);
+struct hostroute *hostroute_index_expire(struct hostroute_table *table,
+					 struct hostroute *route);
 void hostroute_index_take_out(struct hostroute_table *table, struct hostroute *route,
 			      enum hostroute_outcome why);
 void hostroute_index_unlink(struct hostroute_table *table, struct hostroute *route,
 			    enum hostroute_outcome why);
-struct hostroute *hostroute_index_find_alive(struct hostroute_table *table,
-					     const struct hostroute_key *key, u64 now,
-					     struct hostroute *known);
+
+/**
+ * hostroute_index_find_alive - look a destination up, and act on its age first
+ * @table:	the table
+ * @key:	destination and VRF
+ * @now:	boot time, ns
+ * @known:	saves the look-up if it is this destination's route; may be dead or NULL
+ *
+ * An expired route is taken out. A pinned route gets the administrator's MTU back if what
+ * lowered it has expired. CPUs may get the lock in another order than that in which they
+ * read the clock. So the time of the table never goes back, and the lists by age stay in
+ * order.
+ *
+ * Context: table->lock; RCU if @known is not NULL.
+ * Return: the route, not expired; NULL if there is none.
+ */
+static inline struct hostroute *
+hostroute_index_find_alive(struct hostroute_table *table,
+			   const struct hostroute_key *key, u64 now,
+			   struct hostroute *known)
+{
+	struct hostroute *route = known;
+
+	lockdep_assert_held(&table->lock);
+	if (!known || hostroute_is_dead(known) || !hostroute_key_equal(&known->key, key))
+		route = hostroute_index_find(table, key);
+	table->now = max(table->now, now);
+	if (!route || !hostroute_table_lapsed(table, route, table->now))
+		return route;
+	return hostroute_index_expire(table, route);
+}
 
 #endif

@@ -27,7 +27,7 @@ static void accept(struct hostroute_table *table, struct hostroute *route,
 	WRITE_ONCE(route->used, true);
 	if (rank == HOSTROUTE_RANK_PINNED && !hostroute_is_lowered(route))
 		return;
-	WRITE_ONCE(route->router, claim->router);
+	hostroute_addr_store(&route->router, claim->router);
 	WRITE_ONCE(route->ifindex, claim->ifindex);
 	list_move_tail(&route->age, &table->pool[rank].age);
 }
@@ -197,7 +197,7 @@ enum hostroute_outcome hostroute_learn(struct hostroute_table *table,
 	route = hostroute_index_find_alive(table, &claim->key, claim->now, claim->known);
 	max = table->limits.max_routes;
 	if (!route)
-		victim = hostroute_evict_for(table, rank);
+		victim = hostroute_evict_victim_for(table, rank);
 	if (watched)
 		after = aftermath(route, claim, mtu);
 	if (!route)

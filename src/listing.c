@@ -154,7 +154,7 @@ static int listing_show(struct seq_file *seq, void *v)
 	at = put_expiry(at, &hn->table, route);
 	at = put_number(at, READ_ONCE(route->uses));
 	at = put_number(at, hostroute_clone_sockets(route));
-	at = put_address(at, READ_ONCE(route->router));
+	at = put_address(at, hostroute_addr_load(&route->router));
 	at = put_device_name(at, hn->net, READ_ONCE(route->ifindex));
 	at = put_number(at, READ_ONCE(route->previous_mtu));
 	at = put_device_name(at, hn->net, route->key.l3mdev);

@@ -42,9 +42,8 @@ struct hostroute_waiting_list {
  *		and src/ipv4/stock.c adds clones under its lock.
  * @stats:	its counters, for any file to count in
  * @set:	settings, one word each, which other files read with READ_ONCE().
- *		src/settings.c writes them. @set.forward is an exception: once the
- *		namespace is complete only src/ipv4/forward.c writes it, under
- *		@forward.lock.
+ *		src/settings.c writes them, but @set.forward, which only
+ *		src/ipv4/forward.c writes, under @forward_hook.lock.
  * @device_mtu:	smallest MTU set on one of its devices, bytes, U32_MAX if none is; any
  *		file reads it with READ_ONCE(), and src/device.c alone writes it after
  *		src/net.c has initialized it
@@ -52,13 +51,13 @@ struct hostroute_waiting_list {
  *		src/net.c, src/device.c and src/settings.c pass it to the functions of
  *		src/hook.c, which alone touches its fields
  * @input_ops:	the LOCAL_IN hook; only src/ipv4/input.c touches it
- * @forward:	the FORWARD hook; only src/ipv4/forward.c touches it
+ * @forward_hook:	the FORWARD hook; only src/ipv4/forward.c touches it
  * @budget:	for new unproven routes; only src/net.c touches it. @budget.ns is what
  *		is left, @budget.at is boot time of the last top-up, ns
  * @sweep:	only src/net.c touches it. @sweep.at is boot time of the next sweep,
  *		ns; S64_MAX: not known
- * @clamp:	queued clamps; only src/clamp.c touches it
- * @defer:	claims that wait; only src/defer.c touches it
+ * @clamps:	queued clamps; only src/clamp.c touches it
+ * @deferred:	claims that wait; only src/defer.c touches it
  * @shrinker:	in the list of namespaces; only src/shrinker.c touches it
  * @dev:	the sysfs directory; only src/sysfs.c touches it
  */
@@ -79,7 +78,7 @@ struct hostroute_net {
 	struct {
 		struct nf_hook_ops	ops;
 		struct mutex		lock;	/* serializes hostroute_forward_set() */
-	} forward;
+	} forward_hook;
 	struct {
 		spinlock_t		lock;	/* guards ns and at */
 		u64			ns;
@@ -89,8 +88,8 @@ struct hostroute_net {
 		struct delayed_work	work;
 		atomic64_t		at;
 	} sweep;
-	struct hostroute_waiting_list	clamp;
-	struct hostroute_waiting_list	defer;
+	struct hostroute_waiting_list	clamps;
+	struct hostroute_waiting_list	deferred;
 	struct list_head		shrinker;
 	struct device			*dev;
 };

@@ -262,7 +262,6 @@ void hostroute_settings_net_init(struct hostroute_net *hn)
 	hn->set.unproven = READ_ONCE(default_unproven);
 	hn->set.unproven_rate = READ_ONCE(default_unproven_rate);
 	hn->set.defer = READ_ONCE(default_defer);
-	hn->set.forward = HOSTROUTE_FORWARD_OFF;
 }
 
 /**

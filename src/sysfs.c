@@ -66,9 +66,6 @@ static ssize_t setting_store(struct device *dev, struct device_attribute *attr,
 
 static struct setting_attr setting_attrs[] = { HOSTROUTE_SETTINGS(ATTR) };
 
-#define ATTRIBUTE(name) \
-	(&setting_attrs[HOSTROUTE_SETTING_##name].attr.attr),
-
 /* ---- counts and counters ------------------------------------------------------ */
 
 static ssize_t count_show(struct device *dev, struct device_attribute *attr,
@@ -237,6 +234,8 @@ static ssize_t flush_store(struct device *dev, struct device_attribute *attr,
 }
 
 static DEVICE_ATTR_WO(flush);
+
+#define ATTRIBUTE(name)	(&setting_attrs[HOSTROUTE_SETTING_##name].attr.attr),
 
 static struct attribute *main_attrs[] = {
 	&dev_attr_count.attr,

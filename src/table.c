@@ -37,23 +37,6 @@ u64 hostroute_table_expires(const struct hostroute_table *table,
 }
 
 /**
- * hostroute_table_lapsed - has a route expired, or what lowered a pinned one?
- * @table:	has the limits
- * @route:	a route of the table
- * @now:	boot time, ns; does not wrap in 584 years of uptime
- *
- * Context: RCU or table->lock.
- * Return: true if so.
- */
-bool hostroute_table_lapsed(const struct hostroute_table *table,
-			    const struct hostroute *route, u64 now)
-{
-	u64 end = hostroute_table_expires(table, route);
-
-	return end && now >= end;
-}
-
-/**
  * hostroute_table_expired - has a route expired?
  * @table:	has the limits
  * @route:	a route of the table
@@ -78,7 +61,8 @@ void hostroute_table_note(struct hostroute_table *table, const struct hostroute 
 	hostroute_trace_route(table->owner, route, what, false);
 }
 
-static void note_mtu(struct hostroute_table *table, const struct hostroute *route)
+void hostroute_table_note_mtu(struct hostroute_table *table,
+			      const struct hostroute *route)
 {
 	bool unproven = hostroute_rank_of(route) == HOSTROUTE_RANK_UNPROVEN;
 	u32 mtu = route->mtu;
@@ -110,7 +94,7 @@ void hostroute_table_set_mtu(struct hostroute_table *table, struct hostroute *ro
 		return;
 	WRITE_ONCE(route->previous_mtu, route->mtu);
 	WRITE_ONCE(route->mtu, mtu);
-	note_mtu(table, route);
+	hostroute_table_note_mtu(table, route);
 	hostroute_clone_sync(route);
 }
 
@@ -136,37 +120,6 @@ void hostroute_table_give_slot_back(struct hostroute_table *table,
 	xa_erase(&table->unproven, table->slots);
 }
 
-/* Add @n routes to the count of @class. Only forwarded ones are counted by class. */
-static void count_class(struct hostroute_table *table, enum hostroute_class class,
-			int n)
-{
-	lockdep_assert_held(&table->lock);
-	if (class == HOSTROUTE_CLASS_FORWARDED)
-		WRITE_ONCE(table->forwarded, table->forwarded + n);
-}
-
-/**
- * hostroute_table_join - put a route in the pool of its rank
- * @table:	the table
- * @route:	in no pool; if its rank is unproven it has a slot already
- *
- * Context: table->lock.
- */
-void hostroute_table_join(struct hostroute_table *table, struct hostroute *route)
-{
-	enum hostroute_rank rank = hostroute_rank_of(route);
-	struct hostroute_pool *pool = &table->pool[rank];
-
-	lockdep_assert_held(&table->lock);
-	WRITE_ONCE(pool->count, pool->count + 1);
-	count_class(table, route->class, 1);
-	if (rank == HOSTROUTE_RANK_TRUSTED)
-		list_add_tail(&route->lru, &table->lru);
-	if (rank != HOSTROUTE_RANK_PINNED || hostroute_is_lowered(route))
-		list_add_tail(&route->age, &pool->age);
-	note_mtu(table, route);
-}
-
 /**
  * hostroute_table_leave - take a route out of the pool of its rank
  * @table:	the table
@@ -184,7 +137,7 @@ void hostroute_table_leave(struct hostroute_table *table, struct hostroute *rout
 
 	lockdep_assert_held(&table->lock);
 	WRITE_ONCE(pool->count, pool->count - 1);
-	count_class(table, route->class, -1);
+	hostroute_table_count_class(table, route->class, -1);
 	list_del_init(&route->lru);
 	list_del_init(&route->age);
 	if (rank == HOSTROUTE_RANK_UNPROVEN &&
@@ -203,9 +156,9 @@ void hostroute_table_change_class(struct hostroute_table *table,
 	 * apply, and an unproven route would lose its slot.
 	 */
 	if (hostroute_class_rank(class) == hostroute_rank_of(route)) {
-		count_class(table, route->class, -1);
+		hostroute_table_count_class(table, route->class, -1);
 		WRITE_ONCE(route->class, class);
-		count_class(table, class, 1);
+		hostroute_table_count_class(table, class, 1);
 		return;
 	}
 	hostroute_table_leave(table, route, NULL);
@@ -231,7 +184,7 @@ void hostroute_table_make_pinned(struct hostroute_table *table, struct hostroute
 	hostroute_table_set_mtu(table, route, mtu);
 	WRITE_ONCE(route->pinned_mtu, mtu);
 	WRITE_ONCE(route->class, HOSTROUTE_CLASS_PINNED);
-	WRITE_ONCE(route->router, (struct hostroute_addr) {});
+	hostroute_addr_store(&route->router, (struct hostroute_addr) {});
 	WRITE_ONCE(route->ifindex, 0);
 	hostroute_table_join(table, route);
 	hostroute_table_note(table, route, HOSTROUTE_PINNED);
@@ -246,7 +199,7 @@ void hostroute_table_restore(struct hostroute_table *table, struct hostroute *ro
 		return;
 	list_del_init(&route->age);
 	hostroute_table_set_mtu(table, route, route->pinned_mtu);
-	WRITE_ONCE(route->router, (struct hostroute_addr) {});
+	hostroute_addr_store(&route->router, (struct hostroute_addr) {});
 	WRITE_ONCE(route->ifindex, 0);
 	hostroute_table_note(table, route, HOSTROUTE_RESTORED);
 }

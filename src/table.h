@@ -134,13 +134,12 @@ u64 hostroute_table_expires(const struct hostroute_table *table,
 			    const struct hostroute *route);
 
 /* Write functions. Context: table->lock */
-void hostroute_table_join(struct hostroute_table *table, struct hostroute *route);
+void hostroute_table_note_mtu(struct hostroute_table *table,
+			      const struct hostroute *route);
 void hostroute_table_leave(struct hostroute_table *table, struct hostroute *route,
 			   const struct hostroute *heir);
 void hostroute_table_give_slot_back(struct hostroute_table *table,
 				    struct hostroute *route);
-bool hostroute_table_lapsed(const struct hostroute_table *table,
-			    const struct hostroute *route, u64 now);
 void hostroute_table_set_mtu(struct hostroute_table *table, struct hostroute *route,
 			     u32 mtu);
 void hostroute_table_change_class(struct hostroute_table *table,
@@ -180,6 +179,55 @@ static inline bool hostroute_table_applies(const struct hostroute_table *table)
 {
 	return hostroute_table_count_rank(table, HOSTROUTE_RANK_TRUSTED) ||
 	       hostroute_table_count_rank(table, HOSTROUTE_RANK_PINNED);
+}
+
+/**
+ * hostroute_table_lapsed - has a route expired, or what lowered a pinned one?
+ * @table:	has the limits
+ * @route:	a route of the table
+ * @now:	boot time, ns; does not wrap in 584 years of uptime
+ *
+ * Context: RCU or table->lock.
+ * Return: true if so.
+ */
+static inline bool hostroute_table_lapsed(const struct hostroute_table *table,
+					  const struct hostroute *route, u64 now)
+{
+	u64 end = hostroute_table_expires(table, route);
+
+	return end && now >= end;
+}
+
+/* Add @n routes to the count of @class. Only forwarded ones are counted by class. */
+static inline void hostroute_table_count_class(struct hostroute_table *table,
+					       enum hostroute_class class, int n)
+{
+	lockdep_assert_held(&table->lock);
+	if (class == HOSTROUTE_CLASS_FORWARDED)
+		WRITE_ONCE(table->forwarded, table->forwarded + n);
+}
+
+/**
+ * hostroute_table_join - put a route in the pool of its rank
+ * @table:	the table
+ * @route:	in no pool; if its rank is unproven it has a slot already
+ *
+ * Context: table->lock.
+ */
+static inline void hostroute_table_join(struct hostroute_table *table,
+					struct hostroute *route)
+{
+	enum hostroute_rank rank = hostroute_rank_of(route);
+	struct hostroute_pool *pool = &table->pool[rank];
+
+	lockdep_assert_held(&table->lock);
+	WRITE_ONCE(pool->count, pool->count + 1);
+	hostroute_table_count_class(table, route->class, 1);
+	if (rank == HOSTROUTE_RANK_TRUSTED)
+		list_add_tail(&route->lru, &table->lru);
+	if (rank != HOSTROUTE_RANK_PINNED || hostroute_is_lowered(route))
+		list_add_tail(&route->age, &pool->age);
+	hostroute_table_note_mtu(table, route);
 }
 
 #endif

@@ -214,11 +214,11 @@ enum hostroute_outcome hostroute_facts_no_socket(struct net *net,
 }
 
 /**
- * hostroute_facts_check - check a message against public facts of this host
+ * hostroute_facts_check_datagram - the same for all but TCP
  * @net:	the namespace
  * @skb:	the message, at LOCAL_IN
  * @msg:	the message, parsed
- * @path:	filled when the return value is HOSTROUTE_CONTINUE, except for TCP
+ * @path:	filled when the return value is HOSTROUTE_CONTINUE
  *
  * RFC 1122 3.2.2, RFC 5927 4.3. Addresses and routes are looked up in @skb's VRF.
  * Takes no lock of this module, and drops the route before it returns.
@@ -226,19 +226,12 @@ enum hostroute_outcome hostroute_facts_no_socket(struct net *net,
  * Context: BH off, RCU.
  * Return: HOSTROUTE_CONTINUE, or what became of the message.
  */
-enum hostroute_outcome hostroute_facts_check(struct net *net,
-					     const struct sk_buff *skb,
-					     const struct hostroute_msg *msg,
-					     struct hostroute_path *path)
+enum hostroute_outcome hostroute_facts_check_datagram(struct net *net,
+						      const struct sk_buff *skb,
+						      const struct hostroute_msg *msg,
+						      struct hostroute_path *path)
 {
 	const struct net_device *dev = skb->dev;
-
-	/* No address is wrong for TCP. NAT may redirect a connection that was made to
-	 * one of this host's addresses, and a transparent proxy's connection has a
-	 * source that is not this host's.
-	 */
-	if (msg->protocol == IPPROTO_TCP)
-		return HOSTROUTE_CONTINUE;
 
 	*path = (struct hostroute_path) {
 		.l3mdev = hostroute_l3mdev(dev),

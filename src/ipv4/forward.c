@@ -313,15 +313,15 @@ int hostroute_forward_set(struct hostroute_net *hn, u32 value)
 	bool was_on, on = value != HOSTROUTE_FORWARD_OFF;
 	int err = 0;
 
-	mutex_lock(&hn->forward.lock);
+	mutex_lock(&hn->forward_hook.lock);
 	was_on = hn->set.forward != HOSTROUTE_FORWARD_OFF;
 	if (on && !was_on)
-		err = nf_register_net_hook(hn->net, &hn->forward.ops);
+		err = nf_register_net_hook(hn->net, &hn->forward_hook.ops);
 	else if (was_on && !on)
-		nf_unregister_net_hook(hn->net, &hn->forward.ops);
+		nf_unregister_net_hook(hn->net, &hn->forward_hook.ops);
 	if (!err)
 		WRITE_ONCE(hn->set.forward, value);
-	mutex_unlock(&hn->forward.lock);
+	mutex_unlock(&hn->forward_hook.lock);
 	return err;
 }
 
@@ -333,9 +333,9 @@ int hostroute_forward_set(struct hostroute_net *hn, u32 value)
  */
 void hostroute_forward_init(struct hostroute_net *hn)
 {
-	mutex_init(&hn->forward.lock);
+	mutex_init(&hn->forward_hook.lock);
 	hn->set.forward = HOSTROUTE_FORWARD_OFF;
-	hn->forward.ops = (struct nf_hook_ops) {
+	hn->forward_hook.ops = (struct nf_hook_ops) {
 		.hook = forward_hook,
 		.priv = hn,
 		.pf = NFPROTO_IPV4,

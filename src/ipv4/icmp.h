@@ -38,6 +38,5 @@ static inline bool hostroute_icmp_is_frag_needed(const struct sk_buff *skb)
 
 enum hostroute_outcome hostroute_icmp_parse(struct sk_buff *skb,
 					    struct hostroute_msg *msg);
-u32 hostroute_claim_plateau(const struct hostroute_msg *msg, u32 estimate);
 
 #endif

@@ -70,7 +70,7 @@ static struct hostroute_clone *make_own(struct hostroute_net *hn,
 {
 	if (!hostroute_clone_is(old) && !hostroute_stock_clonable(old))
 		return NULL;
-	return hostroute_stock_make(NULL, old, hn->table.memcg);
+	return hostroute_stock_make_clone(NULL, old, hn->table.memcg);
 }
 
 /**

@@ -17,15 +17,6 @@
 #include <net/ipv6.h>
 #include <net/lwtunnel.h>
 
-/* The number of clones that a host route or device route can have. A host route has
- * one for each path to its destination: ECMP next hops, uplinks, policy tables. A
- * device route has one for each neighbour that packets go to (a device has several
- * device routes, see src/device.c). One more pushes out the oldest, and the sockets
- * under that look up their route again. With traffic on all paths they would do so at
- * every packet. So this is beyond what fabrics have.
- */
-#define CLONES_PER_ROUTE	64
-
 static bool is_device_clone(const struct dst_entry *dst)
 {
 	return hostroute_clone_is(dst) && hostroute_clone_of(dst)->of_device;
@@ -34,7 +25,7 @@ static bool is_device_clone(const struct dst_entry *dst)
 /* Metrics of the stock route, also if @dst is a clone of it; only compared. */
 static const u32 *metrics_of(const struct dst_entry *dst)
 {
-	return hostroute_clone_is(dst) ? hostroute_clone_of(dst)->origin :
+	return hostroute_clone_is(dst) ? hostroute_clone_of(dst)->stock_metrics :
 					 DST_METRICS_PTR(dst);
 }
 
@@ -103,7 +94,7 @@ static bool same_path(const struct hostroute_clone *clone,
 	const struct rtable *rt = clone->rt;
 
 	if (rt->dst.dev != stock->dst.dev ||
-	    clone->origin != metrics_of(&stock->dst) ||
+	    clone->stock_metrics != metrics_of(&stock->dst) ||
 	    rt->rt_genid != stock->rt_genid ||
 	    rt->rt_iif != stock->rt_iif ||
 	    rt->rt_is_input != stock->rt_is_input ||
@@ -182,13 +173,13 @@ static void fill_clone(struct hostroute_clone *clone, struct rtable *rt,
 	*clone = (struct hostroute_clone) {
 		.rt = rt,
 		.net = dev_net(rt->dst.dev),
-		.origin = metrics_of(&stock->dst),
+		.stock_metrics = metrics_of(&stock->dst),
 	};
 	memcpy(clone->metrics.metrics, DST_METRICS_PTR(&stock->dst),
 	       sizeof(clone->metrics.metrics));
 	refcount_set(&clone->metrics.refcnt, 1);
-	clone->base_mtu = hostroute_clone_is(&stock->dst) ?
-			  hostroute_clone_of(&stock->dst)->base_mtu :
+	clone->metric_mtu = hostroute_clone_is(&stock->dst) ?
+			  hostroute_clone_of(&stock->dst)->metric_mtu :
 			  dst_metric_raw(&stock->dst, RTAX_MTU);
 	clone->of_device = route && hostroute_is_device(route);
 	clone->own = !route;
@@ -226,7 +217,7 @@ static struct hostroute_clone *make(struct hostroute *route, const struct rtable
 }
 
 /**
- * hostroute_stock_make - make a clone of a stock route
+ * hostroute_stock_make_clone - make a clone of a stock route
  * @route:	its host route or device route; NULL: a socket's own clone
  * @stock:	clonable, or a clone
  * @memcg:	the memory cgroup that is charged; NULL: none in particular
@@ -235,9 +226,9 @@ static struct hostroute_clone *make(struct hostroute *route, const struct rtable
  * Return: the clone, with a reference for the caller; NULL if the device is going
  * away, or memory is short.
  */
-struct hostroute_clone *hostroute_stock_make(struct hostroute *route,
-					     struct dst_entry *stock,
-					     struct mem_cgroup *memcg)
+struct hostroute_clone *hostroute_stock_make_clone(struct hostroute *route,
+						   struct dst_entry *stock,
+						   struct mem_cgroup *memcg)
 {
 	struct mem_cgroup *active = set_active_memcg(memcg);
 	struct hostroute_clone *clone;
@@ -245,27 +236,6 @@ struct hostroute_clone *hostroute_stock_make(struct hostroute *route,
 	clone = make(route, container_of(stock, struct rtable, dst));
 	set_active_memcg(active);
 	return clone;
-}
-
-/* Make room for one more: first stale clones go, then the oldest if that is not
- * enough.
- */
-static void make_room(struct hostroute *route)
-{
-	struct hostroute_clone *clone, *oldest = NULL;
-	struct hlist_node *next;
-	unsigned int count = 0;
-
-	hlist_for_each_entry_safe(clone, next, &route->clones, in_route) {
-		if (!dst_check(&clone->rt->dst, 0)) {
-			hostroute_clone_leave(clone);
-			continue;
-		}
-		oldest = clone;
-		count++;
-	}
-	if (count >= CLONES_PER_ROUTE)
-		hostroute_clone_leave(oldest);
 }
 
 /**
@@ -294,15 +264,17 @@ struct dst_entry *hostroute_stock_clone(struct hostroute_table *table,
 	dst = find_clone(route, rt);
 	if (dst)
 		return dst;
+	/* Most packets through a device that is going away need no lock to know that. */
+	if (READ_ONCE(stock->dev->reg_state) != NETREG_REGISTERED)
+		return NULL;
 	spin_lock_bh(&table->lock);
 	dst = hostroute_is_dead(route) ? NULL : find_clone(route, rt);
 	if (!dst && !hostroute_is_dead(route)) {
-		clone = hostroute_stock_make(route, stock, table->memcg);
+		clone = hostroute_stock_make_clone(route, stock, table->memcg);
 		if (clone) {
-			make_room(route);
 			dst = &clone->rt->dst;
 			dst_hold(dst);	/* the caller's; the first is the set's */
-			hlist_add_head_rcu(&clone->in_route, &route->clones);
+			hostroute_clone_join(route, clone);
 			hostroute_stats_inc(table->stats, HOSTROUTE_CLONED);
 		}
 	}
