@@ -302,7 +302,7 @@ class Routes(OnWire):
                                  for proto in JUDGED_BY_ROUTE], [FAR])
 
     def test_not_below_what_the_route_carries(self):
-        """Rule 16, case 31: the estimate is the route's, or the device's."""
+        """Case 31: the estimate is the route's, or the device's."""
         self.srv.ip(f"route add 203.0.113.8/32 via {GATEWAY} mtu 1400")
         self.assert_all_refused(
             [(f"{NAMES[proto]}, {mtu} to {dst}", message(dst, proto, mtu, length=9000),
