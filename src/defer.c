@@ -24,7 +24,11 @@
  * keeps both sides safe when there is no room to wait: the claim is ignored, and
  * the router's next one, about the retransmission, is believed.
  */
+#include "defer.h"
 #include "../pmtu_hostroute.h"
+#include "clamp.h"
+#include "index.h"
+#include "trace.h"
 
 #include <linux/hashtable.h>
 #include <linux/math64.h>
@@ -43,8 +47,8 @@
 /**
  * struct waiting - a claim that waits; but for @node and @list, under its
  * socket's spinlock
- * @node:	in hn->waiting
- * @list:	in hn->waiting_list
+ * @node:	in hn->defer.hash
+ * @list:	in hn->defer.list
  * @sk:		whose data it quotes, with a reference
  * @seq:	quoted
  * @una:	oldest unacknowledged byte when last looked at
@@ -141,9 +145,9 @@ static bool is_news(struct hostroute_net *hn, const struct hostroute_claim *clai
 
 	if (mtu >= claim->estimate)
 		return false;
-	route = hostroute_table_find(&hn->table, &claim->key);
+	route = hostroute_index_find(&hn->table, &claim->key);
 	return !route ||
-	       hostroute_rank(READ_ONCE(route->class)) == HOSTROUTE_RANK_UNPROVEN ||
+	       hostroute_class_rank(READ_ONCE(route->class)) == HOSTROUTE_RANK_UNPROVEN ||
 	       hostroute_table_expired(&hn->table, route, claim->now) ||
 	       mtu < READ_ONCE(route->mtu);
 }
@@ -210,7 +214,8 @@ static enum fate fate_of(struct waiting *waiting, const struct progress *progres
 }
 
 static struct progress progress_of(const struct hostroute_net *hn,
-				   const struct sock *sk, __be32 daddr)
+				   const struct sock *sk,
+				   struct hostroute_addr daddr)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
 
@@ -219,20 +224,20 @@ static struct progress progress_of(const struct hostroute_net *hn,
 		.una = READ_ONCE(tp->snd_una),
 		.nxt = READ_ONCE(tp->snd_nxt),
 		.retransmits = READ_ONCE(inet_csk(sk)->icsk_retransmits),
-		.gone = READ_ONCE(hn->mode) != HOSTROUTE_MODE_ENFORCE ||
+		.gone = READ_ONCE(hn->set.mode) != HOSTROUTE_MODE_ENFORCE ||
 			READ_ONCE(sk->sk_state) == TCP_CLOSE ||
-			READ_ONCE(inet_sk(sk)->inet_daddr) != daddr,
+			!hostroute_addr_equal(hostroute_addr_peer(sk), daddr),
 	};
 }
 
 /* ---- the list ---------------------------------------------------------------------------- */
 
-static struct waiting *find(struct hostroute_net *hn, const struct sock *sk)
+static struct waiting *find_waiting(struct hostroute_net *hn, const struct sock *sk)
 {
 	struct waiting *waiting;
 
-	lockdep_assert_held(&hn->waiting_lock);
-	hash_for_each_possible(hn->waiting, waiting, node, (unsigned long)sk)
+	lockdep_assert_held(&hn->defer.lock);
+	hash_for_each_possible(hn->defer.hash, waiting, node, (unsigned long)sk)
 		if (waiting->sk == sk)
 			return waiting;
 	return NULL;
@@ -240,10 +245,10 @@ static struct waiting *find(struct hostroute_net *hn, const struct sock *sk)
 
 static void unlink_waiting(struct hostroute_net *hn, struct waiting *waiting)
 {
-	lockdep_assert_held(&hn->waiting_lock);
+	lockdep_assert_held(&hn->defer.lock);
 	hash_del(&waiting->node);
 	list_del(&waiting->list);
-	WRITE_ONCE(hn->waiting_count, hn->waiting_count - 1);
+	WRITE_ONCE(hn->defer.count, hn->defer.count - 1);
 }
 
 static void free_waiting(struct waiting *waiting)
@@ -256,14 +261,14 @@ static bool add_waiting(struct hostroute_net *hn, struct waiting *waiting)
 {
 	bool added;
 
-	spin_lock_bh(&hn->waiting_lock);
-	added = hn->waiting_count < MAX_WAITING;
+	spin_lock_bh(&hn->defer.lock);
+	added = hn->defer.count < MAX_WAITING;
 	if (added) {
-		hash_add(hn->waiting, &waiting->node, (unsigned long)waiting->sk);
-		list_add_tail(&waiting->list, &hn->waiting_list);
-		WRITE_ONCE(hn->waiting_count, hn->waiting_count + 1);
+		hash_add(hn->defer.hash, &waiting->node, (unsigned long)waiting->sk);
+		list_add_tail(&waiting->list, &hn->defer.list);
+		WRITE_ONCE(hn->defer.count, hn->defer.count + 1);
 	}
-	spin_unlock_bh(&hn->waiting_lock);
+	spin_unlock_bh(&hn->defer.lock);
 	return added;
 }
 
@@ -276,8 +281,8 @@ static struct waiting *take_settled(struct hostroute_net *hn, struct sock *sk,
 	struct waiting *waiting;
 	struct progress progress;
 
-	spin_lock_bh(&hn->waiting_lock);
-	waiting = find(hn, sk);
+	spin_lock_bh(&hn->defer.lock);
+	waiting = find_waiting(hn, sk);
 	if (waiting) {
 		progress = progress_of(hn, sk, waiting->claim.key.daddr);
 		*fate = fate_of(waiting, &progress);
@@ -286,16 +291,16 @@ static struct waiting *take_settled(struct hostroute_net *hn, struct sock *sk,
 		else
 			unlink_waiting(hn, waiting);
 	}
-	spin_unlock_bh(&hn->waiting_lock);
+	spin_unlock_bh(&hn->defer.lock);
 	return waiting;
 }
 
 /* The path may be another by now, or none: its VRF or its device may be gone. */
-static bool same_path(struct sock *sk, struct hostroute_claim *claim)
+static bool on_same_path(struct sock *sk, struct hostroute_claim *claim)
 {
 	int l3mdev = claim->key.l3mdev;
 
-	return hostroute_socket_path(sk, claim) && claim->key.l3mdev == l3mdev;
+	return hostroute_clamp_path(sk, claim) && claim->key.l3mdev == l3mdev;
 }
 
 static void apply(struct hostroute_net *hn, struct waiting *waiting)
@@ -303,7 +308,7 @@ static void apply(struct hostroute_net *hn, struct waiting *waiting)
 	enum hostroute_outcome outcome;
 
 	waiting->claim.now = hostroute_now();
-	outcome = hostroute_socket_learn(hn, waiting->sk, &waiting->claim);
+	outcome = hostroute_clamp_learn(hn, waiting->sk, &waiting->claim);
 	hostroute_stats_inc(hn->stats, outcome);
 }
 
@@ -325,10 +330,10 @@ static void settle(struct hostroute_net *hn, struct sock *sk)
 	waiting = take_settled(hn, sk, &fate);
 	if (!waiting)
 		return;
-	if (fate == FATE_APPLY && !same_path(sk, &waiting->claim))
+	if (fate == FATE_APPLY && !on_same_path(sk, &waiting->claim))
 		fate = FATE_DROP;
 	hostroute_stats_inc(hn->stats, counters[fate]);
-	hostroute_trace_socket(hn, sk, counters[fate], waiting->claim.mtu);
+	hostroute_trace_socket(hn->table.owner, sk, counters[fate], waiting->claim.mtu);
 	if (fate == FATE_APPLY)
 		apply(hn, waiting);
 	free_waiting(waiting);
@@ -340,22 +345,22 @@ static struct sock *next_socket(struct hostroute_net *hn)
 	struct waiting *waiting;
 	struct sock *sk = NULL;
 
-	spin_lock_bh(&hn->waiting_lock);
-	waiting = list_first_entry_or_null(&hn->waiting_list, struct waiting, list);
+	spin_lock_bh(&hn->defer.lock);
+	waiting = list_first_entry_or_null(&hn->defer.list, struct waiting, list);
 	if (waiting) {
-		list_move_tail(&waiting->list, &hn->waiting_list);
+		list_move_tail(&waiting->list, &hn->defer.list);
 		sk = waiting->sk;
 		sock_hold(sk);
 	}
-	spin_unlock_bh(&hn->waiting_lock);
+	spin_unlock_bh(&hn->defer.lock);
 	return sk;
 }
 
 static void look(struct work_struct *work)
 {
 	struct hostroute_net *hn = container_of(to_delayed_work(work),
-						struct hostroute_net, waiting_work);
-	unsigned int left = READ_ONCE(hn->waiting_count);
+						struct hostroute_net, defer.work);
+	unsigned int left = READ_ONCE(hn->defer.count);
 	struct sock *sk;
 
 	while (left-- && (sk = next_socket(hn))) {
@@ -369,8 +374,8 @@ static void look(struct work_struct *work)
 		sock_put(sk);
 		cond_resched();
 	}
-	if (READ_ONCE(hn->waiting_count))
-		queue_delayed_work(hostroute_wq, &hn->waiting_work, LOOK_INTERVAL);
+	if (READ_ONCE(hn->defer.count))
+		queue_delayed_work(hostroute_wq, &hn->defer.work, LOOK_INTERVAL);
 }
 
 static void fill(struct waiting *waiting, const struct sock *sk, u32 seq,
@@ -380,7 +385,7 @@ static void fill(struct waiting *waiting, const struct sock *sk, u32 seq,
 	waiting->una = READ_ONCE(tcp_sk(sk)->snd_una);
 	waiting->retransmits = READ_ONCE(inet_csk(sk)->icsk_retransmits);
 	waiting->claim = *claim;
-	/* Nobody holds it for so long; hostroute_socket_path() tells again. */
+	/* Nobody holds it for so long; hostroute_clamp_path() tells again. */
 	waiting->claim.known = NULL;
 }
 
@@ -390,11 +395,11 @@ static bool join_waiting(struct hostroute_net *hn, const struct sock *sk, u32 se
 {
 	struct waiting *waiting;
 
-	spin_lock_bh(&hn->waiting_lock);
-	waiting = find(hn, sk);
+	spin_lock_bh(&hn->defer.lock);
+	waiting = find_waiting(hn, sk);
 	if (waiting && claim->mtu > waiting->claim.mtu)
 		fill(waiting, sk, seq, claim);
-	spin_unlock_bh(&hn->waiting_lock);
+	spin_unlock_bh(&hn->defer.lock);
 	return waiting;
 }
 
@@ -407,7 +412,7 @@ static enum hostroute_outcome wait_for_timeout(struct hostroute_net *hn,
 	if (join_waiting(hn, sk, seq, claim))
 		return HOSTROUTE_DEFERRED;
 	/* Whom there is no room for does not cost an allocation. */
-	if (READ_ONCE(hn->waiting_count) >= MAX_WAITING)
+	if (READ_ONCE(hn->defer.count) >= MAX_WAITING)
 		return HOSTROUTE_IGNORED_CONTRADICTED;
 	waiting = kzalloc(sizeof(*waiting), GFP_ATOMIC | __GFP_NOWARN);
 	if (!waiting)
@@ -419,7 +424,7 @@ static enum hostroute_outcome wait_for_timeout(struct hostroute_net *hn,
 		free_waiting(waiting);
 		return HOSTROUTE_IGNORED_CONTRADICTED;
 	}
-	queue_delayed_work(hostroute_wq, &hn->waiting_work, LOOK_INTERVAL);
+	queue_delayed_work(hostroute_wq, &hn->defer.work, LOOK_INTERVAL);
 	return HOSTROUTE_DEFERRED;
 }
 
@@ -428,17 +433,17 @@ static void confirm_waiting(struct hostroute_net *hn, struct sock *sk, u32 mtu)
 {
 	struct waiting *waiting;
 
-	spin_lock_bh(&hn->waiting_lock);
-	waiting = find(hn, sk);
+	spin_lock_bh(&hn->defer.lock);
+	waiting = find_waiting(hn, sk);
 	if (waiting && waiting->claim.mtu == mtu)
 		unlink_waiting(hn, waiting);
 	else
 		waiting = NULL;
-	spin_unlock_bh(&hn->waiting_lock);
+	spin_unlock_bh(&hn->defer.lock);
 	if (!waiting)
 		return;
 	hostroute_stats_inc(hn->stats, HOSTROUTE_DEFERRED_APPLIED);
-	hostroute_trace_socket(hn, sk, HOSTROUTE_DEFERRED_APPLIED, mtu);
+	hostroute_trace_socket(hn->table.owner, sk, HOSTROUTE_DEFERRED_APPLIED, mtu);
 	free_waiting(waiting);
 }
 
@@ -459,11 +464,11 @@ enum hostroute_outcome hostroute_defer_claim(struct hostroute_net *hn,
 					     struct sock *sk, u32 seq,
 					     const struct hostroute_claim *claim)
 {
-	bool waits = READ_ONCE(hn->waiting_count);
+	bool waits = READ_ONCE(hn->defer.count);
 
 	if (waits)
 		settle(hn, sk);
-	if (READ_ONCE(hn->defer) != HOSTROUTE_DEFER_ON ||
+	if (READ_ONCE(hn->set.defer) != HOSTROUTE_DEFER_ON ||
 	    claim->class != HOSTROUTE_CLASS_PROVEN || !contradicted(hn, sk, claim))
 		return HOSTROUTE_CONTINUE;
 	if (!timed_out(sk, seq))
@@ -476,10 +481,10 @@ enum hostroute_outcome hostroute_defer_claim(struct hostroute_net *hn,
 
 void hostroute_defer_net_init(struct hostroute_net *hn)
 {
-	spin_lock_init(&hn->waiting_lock);
-	hash_init(hn->waiting);
-	INIT_LIST_HEAD(&hn->waiting_list);
-	INIT_DELAYED_WORK(&hn->waiting_work, look);
+	spin_lock_init(&hn->defer.lock);
+	hash_init(hn->defer.hash);
+	INIT_LIST_HEAD(&hn->defer.list);
+	INIT_DELAYED_WORK(&hn->defer.work, look);
 }
 
 /* No new claim comes any more; those that wait are dropped. */
@@ -487,7 +492,7 @@ void hostroute_defer_net_exit(struct hostroute_net *hn)
 {
 	struct waiting *waiting, *next;
 
-	cancel_delayed_work_sync(&hn->waiting_work);
-	list_for_each_entry_safe(waiting, next, &hn->waiting_list, list)
+	cancel_delayed_work_sync(&hn->defer.work);
+	list_for_each_entry_safe(waiting, next, &hn->defer.list, list)
 		free_waiting(waiting);
 }

@@ -19,39 +19,37 @@
  * device leaves it, and nobody looks at the entry any more when it gets those
  * of the new one.
  */
+#include "device.h"
 #include "../pmtu_hostroute.h"
+#include "clone.h"
+#include "device_route.h"
+#include "ipv4/stock.h"
+#include "override.h"
+#include "text.h"
 
 #include <linux/capability.h>
 #include <linux/device.h>
-#include <linux/hash.h>
-#include <linux/hashtable.h>
 #include <linux/rculist.h>
 #include <linux/rcupdate.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
-#include <net/ipv6.h>
 
-#define NOT_SET		U32_MAX		/* the registry's 0xFFFFFFFF */
 #define PATH_BITS	4
 #define PATHS		BIT(PATH_BITS)
 
 /**
  * struct entry - a device
- * @node:	in the hash, while an MTU is set and it is in a namespace; RCU
+ * @override:	its MTU; in force while it is in a namespace and an MTU is set
  * @list:	of all
- * @dev:	the device
- * @hn:		its namespace while it is in the hash, else NULL
- * @mtu:	as it was written
- * @paths:	host routes, while it is in the hash
+ * @hn:		its namespace while that is in force, else NULL
+ * @paths:	device routes, while that is in force
  * @rcu:	freed by RCU
  */
 struct entry {
-	struct hlist_node	node;
+	struct hostroute_override override;
 	struct list_head	list;
-	struct net_device	*dev;
 	struct hostroute_net	*hn;
-	u32			mtu;
 	struct hostroute	*paths[PATHS];
 	struct rcu_head		rcu;
 };
@@ -61,22 +59,6 @@ struct entry {
  */
 static DEFINE_MUTEX(entries_lock);
 static LIST_HEAD(entries);
-static DEFINE_HASHTABLE(with_mtu, 6);
-
-static u32 limit_of(const struct entry *entry)
-{
-	return max(READ_ONCE(entry->mtu), HOSTROUTE_MTU_MIN);
-}
-
-static struct entry *find_set(const struct net_device *dev)
-{
-	struct entry *entry;
-
-	hash_for_each_possible_rcu(with_mtu, entry, node, (unsigned long)dev)
-		if (entry->dev == dev)
-			return entry;
-	return NULL;
-}
 
 static struct entry *find_any(const struct net_device *dev)
 {
@@ -84,60 +66,34 @@ static struct entry *find_any(const struct net_device *dev)
 
 	lockdep_assert_held(&entries_lock);
 	list_for_each_entry(entry, &entries, list)
-		if (entry->dev == dev)
+		if (entry->override.dev == dev)
 			return entry;
 	return NULL;
 }
 
 /**
- * hostroute_device_mtu - what the administrator lets this host use on a device
- * @dev: any device
- *
- * Any context. Return: bytes, maybe above the link's MTU; U32_MAX: he has not
- * said.
- */
-u32 hostroute_device_mtu(const struct net_device *dev)
-{
-	const struct entry *entry;
-	u32 mtu;
-
-	rcu_read_lock();
-	entry = find_set(dev);
-	mtu = entry ? limit_of(entry) : NOT_SET;
-	rcu_read_unlock();
-	return mtu;
-}
-
-static u32 hash_of(const struct rtable *rt)
-{
-	u32 gateway = 0;
-
-	if (rt->rt_gw_family == AF_INET6)
-		gateway = ipv6_addr_hash(&rt->rt_gw6);
-	else if (rt->rt_gw_family)
-		gateway = (__force u32)rt->rt_gw4;
-	return hash_32(gateway ^ hash_ptr(DST_METRICS_PTR(&rt->dst), 32), PATH_BITS);
-}
-
-/**
- * hostroute_device_route - the host route of the device that a route leaves by
+ * hostroute_device_find_route - the host route of the device that a route leaves by
  * @hn:		the namespace
  * @dst:	a stock route of it
  *
  * Context: RCU. Return: NULL if no MTU is set on the device, or @dst is of a kind
  * that is left alone.
  */
-struct hostroute *hostroute_device_route(struct hostroute_net *hn,
-					 const struct dst_entry *dst)
+struct hostroute *hostroute_device_find_route(struct hostroute_net *hn,
+					      const struct dst_entry *dst)
 {
+	const struct hostroute_override *override;
 	const struct entry *entry;
 
-	if (!hostroute_route_clonable(dst))
+	if (!hostroute_stock_clonable(dst))
 		return NULL;
-	entry = find_set(dst->dev);
-	if (!entry || READ_ONCE(entry->hn) != hn)
+	override = hostroute_override_find(dst->dev);
+	if (!override)
 		return NULL;
-	return READ_ONCE(entry->paths[hash_of(container_of(dst, struct rtable, dst))]);
+	entry = container_of(override, struct entry, override);
+	if (READ_ONCE(entry->hn) != hn)
+		return NULL;
+	return READ_ONCE(entry->paths[hostroute_stock_hash(dst, PATH_BITS)]);
 }
 
 /* ---- an MTU comes into force, changes, and ends ----------------------------------- */
@@ -146,14 +102,14 @@ struct hostroute *hostroute_device_route(struct hostroute_net *hn,
 static void recount(struct hostroute_net *hn)
 {
 	const struct entry *entry;
-	u32 smallest = NOT_SET;
+	u32 smallest = HOSTROUTE_OVERRIDE_NONE;
 
 	lockdep_assert_held(&entries_lock);
 	list_for_each_entry(entry, &entries, list)
 		if (entry->hn == hn)
-			smallest = min(smallest, limit_of(entry));
+			smallest = min(smallest, hostroute_override_limit(&entry->override));
 	WRITE_ONCE(hn->device_mtu, smallest);
-	hostroute_output_update(hn);
+	hostroute_hook_update(&hn->output);
 }
 
 static void end_paths(struct entry *entry)
@@ -165,7 +121,7 @@ static void end_paths(struct entry *entry)
 		path = entry->paths[i];
 		WRITE_ONCE(entry->paths[i], NULL);
 		if (path)
-			hostroute_table_end_loose(&entry->hn->table, path);
+			hostroute_device_route_end(&entry->hn->table, path);
 	}
 }
 
@@ -177,16 +133,17 @@ static void unbind(struct entry *entry)
 	lockdep_assert_held(&entries_lock);
 	if (!hn)
 		return;
-	hash_del_rcu(&entry->node);
+	hostroute_override_remove(&entry->override);
 	/* Nobody makes a clone for them now, whoever still finds them. */
 	end_paths(entry);
-	hostroute_route_device_sync(entry->dev);
+	hostroute_clone_device_sync(entry->override.dev);
 	WRITE_ONCE(entry->hn, NULL);
 	recount(hn);
 }
 
 static int bind_to(struct entry *entry, struct hostroute_net *hn)
 {
+	u32 limit = hostroute_override_limit(&entry->override);
 	int i;
 
 	lockdep_assert_held(&entries_lock);
@@ -194,12 +151,12 @@ static int bind_to(struct entry *entry, struct hostroute_net *hn)
 	synchronize_rcu();
 	entry->hn = hn;
 	for (i = 0; i < PATHS; i++) {
-		entry->paths[i] = hostroute_table_loose(limit_of(entry));
+		entry->paths[i] = hostroute_device_route_new(limit);
 		if (!entry->paths[i])
 			goto err;
 	}
-	hash_add_rcu(with_mtu, &entry->node, (unsigned long)entry->dev);
-	hostroute_route_device_sync(entry->dev);
+	hostroute_override_add(&entry->override);
+	hostroute_clone_device_sync(entry->override.dev);
 	recount(hn);
 	return 0;
 
@@ -209,26 +166,27 @@ err:
 	return -ENOMEM;
 }
 
-static int set_mtu(struct entry *entry, struct hostroute_net *hn, u32 mtu)
+static int set_entry_mtu(struct entry *entry, struct hostroute_net *hn, u32 mtu)
 {
-	u32 before = entry->mtu;
+	u32 before = entry->override.mtu;
 	int i, err;
 
 	lockdep_assert_held(&entries_lock);
-	WRITE_ONCE(entry->mtu, mtu);
-	if (mtu == NOT_SET) {
+	WRITE_ONCE(entry->override.mtu, mtu);
+	if (mtu == HOSTROUTE_OVERRIDE_NONE) {
 		unbind(entry);
 		return 0;
 	}
 	if (!entry->hn) {
 		err = bind_to(entry, hn);
 		if (err)
-			WRITE_ONCE(entry->mtu, before);
+			WRITE_ONCE(entry->override.mtu, before);
 		return err;
 	}
 	for (i = 0; i < PATHS; i++)
-		hostroute_table_set_loose(&hn->table, entry->paths[i], limit_of(entry));
-	hostroute_route_device_sync(entry->dev);
+		hostroute_device_route_set(&hn->table, entry->paths[i],
+					   hostroute_override_limit(&entry->override));
+	hostroute_clone_device_sync(entry->override.dev);
 	recount(hn);
 	return 0;
 }
@@ -248,10 +206,8 @@ void hostroute_device_drop_all(struct hostroute_net *hn)
 	list_for_each_entry(entry, &entries, list) {
 		if (entry->hn != hn)
 			continue;
-		spin_lock_bh(&hn->table.lock);
 		for (i = 0; i < PATHS; i++)
-			hostroute_route_drop(&hn->table, entry->paths[i]);
-		spin_unlock_bh(&hn->table.lock);
+			hostroute_device_route_drop(&hn->table, entry->paths[i]);
 	}
 	mutex_unlock(&entries_lock);
 }
@@ -271,7 +227,10 @@ static ssize_t show(struct device *d, char *buf, bool effective)
 	mutex_lock(&entries_lock);
 	entry = find_any(dev);
 	if (entry) {
-		mtu = effective ? min(limit_of(entry), READ_ONCE(dev->mtu)) : entry->mtu;
+		mtu = entry->override.mtu;
+		if (effective)
+			mtu = min(hostroute_override_limit(&entry->override),
+				  READ_ONCE(dev->mtu));
 		len = sysfs_emit(buf, "%u\n", mtu);
 	}
 	mutex_unlock(&entries_lock);
@@ -293,22 +252,23 @@ static ssize_t mtu_store(struct device *d, struct device_attribute *attr,
 			 const char *buf, size_t len)
 {
 	const struct net_device *dev = to_net_dev(d);
-	struct hostroute_net *hn = hostroute_net(dev_net(dev));
+	struct hostroute_net *hn = hostroute_net_of(dev_net(dev));
 	struct entry *entry;
 	u32 mtu;
 	int err;
 
 	if (!ns_capable(dev_net(dev)->user_ns, CAP_NET_ADMIN))
 		return -EPERM;
-	err = hostroute_sysfs_number(buf, len, 0, U32_MAX, &mtu);
+	err = hostroute_text_has_nul(buf, len) ? -EINVAL :
+	      hostroute_text_number(buf, 0, U32_MAX, &mtu);
 	if (err)
 		return err;
 	mutex_lock(&entries_lock);
 	entry = find_any(dev);
-	err = entry ? set_mtu(entry, hn, mtu) : -ENODEV;
+	err = entry ? set_entry_mtu(entry, hn, mtu) : -ENODEV;
 	mutex_unlock(&entries_lock);
 	/* In force when the writer is told so. */
-	flush_work(&hn->output_work);
+	hostroute_hook_settle(&hn->output);
 	return err ?: len;
 }
 
@@ -334,7 +294,7 @@ static bool has_no_files(const struct net_device *dev)
 	return dev->flags & IFF_LOOPBACK || netif_is_l3_master(dev);
 }
 
-static void forget(struct entry *entry)
+static void forget_entry(struct entry *entry)
 {
 	lockdep_assert_held(&entries_lock);
 	unbind(entry);
@@ -349,8 +309,8 @@ static struct entry *remember(struct net_device *dev)
 	lockdep_assert_held(&entries_lock);
 	if (!entry)
 		return NULL;
-	entry->dev = dev;
-	entry->mtu = NOT_SET;
+	entry->override.dev = dev;
+	entry->override.mtu = HOSTROUTE_OVERRIDE_NONE;
 	list_add_tail(&entry->list, &entries);
 	return entry;
 }
@@ -364,9 +324,9 @@ static void device_came(struct net_device *dev)
 		return;
 	mutex_lock(&entries_lock);
 	entry = find_any(dev) ?: remember(dev);
-	if (entry && entry->mtu != NOT_SET &&
-	    bind_to(entry, hostroute_net(dev_net(dev)))) {
-		WRITE_ONCE(entry->mtu, NOT_SET);
+	if (entry && entry->override.mtu != HOSTROUTE_OVERRIDE_NONE &&
+	    bind_to(entry, hostroute_net_of(dev_net(dev)))) {
+		WRITE_ONCE(entry->override.mtu, HOSTROUTE_OVERRIDE_NONE);
 		netdev_warn(dev, HOSTROUTE_NAME ": no memory, its mtu is forgotten\n");
 	}
 	mutex_unlock(&entries_lock);
@@ -377,7 +337,7 @@ static void device_came(struct net_device *dev)
 	mutex_lock(&entries_lock);
 	entry = find_any(dev);
 	if (entry)
-		forget(entry);
+		forget_entry(entry);
 	mutex_unlock(&entries_lock);
 }
 
@@ -401,11 +361,11 @@ static void device_left(struct net_device *dev)
 	if (dev->reg_state == NETREG_REGISTERED)
 		unbind(entry);
 	else
-		forget(entry);
+		forget_entry(entry);
 	mutex_unlock(&entries_lock);
 }
 
-static int device_event(struct notifier_block *nb, unsigned long event, void *ptr)
+static int entry_event(struct notifier_block *nb, unsigned long event, void *ptr)
 {
 	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
 
@@ -417,7 +377,7 @@ static int device_event(struct notifier_block *nb, unsigned long event, void *pt
 }
 
 static struct notifier_block notifier = {
-	.notifier_call = device_event,
+	.notifier_call = entry_event,
 };
 
 /* After the namespaces, before they go: each device is in one. */
@@ -434,6 +394,6 @@ void hostroute_device_exit(void)
 	unregister_netdevice_notifier(&notifier);
 	mutex_lock(&entries_lock);
 	list_for_each_entry_safe(entry, next, &entries, list)
-		forget(entry);
+		forget_entry(entry);
 	mutex_unlock(&entries_lock);
 }

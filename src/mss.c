@@ -8,6 +8,7 @@
  * what one of them obeys the other has seen: options before a broken one count,
  * those after it do not, and of several the last is obeyed.
  */
+#include "mss.h"
 #include "../pmtu_hostroute.h"
 
 #include <linux/ip.h>
@@ -153,27 +154,4 @@ int hostroute_mss_lower(struct sk_buff *skb, u32 mtu, bool dry_run,
 		return -ENOMEM;
 	lower_all(skb, (struct tcphdr *)(skb->data + offset), &found, max);
 	return 1;
-}
-
-/**
- * hostroute_mss_clamp - the same at a hook, counted and shown to those who watch
- * @hn:		the namespace
- * @state:	of the hook; its devices
- * @skb:	see hostroute_mss_lower()
- * @mtu:	see hostroute_mss_lower()
- * @dry_run:	see hostroute_mss_lower()
- *
- * Context: any but hardirq. Return: as hostroute_mss_lower().
- */
-int hostroute_mss_clamp(struct hostroute_net *hn, const struct nf_hook_state *state,
-			struct sk_buff *skb, u32 mtu, bool dry_run)
-{
-	struct hostroute_mss_change change;
-	int result = hostroute_mss_lower(skb, mtu, dry_run, &change);
-
-	if (result == 1) {
-		hostroute_stats_inc(hn->stats, HOSTROUTE_CLAMPED_MSS);
-		hostroute_trace_mss(hn, state, skb, &change, dry_run);
-	}
-	return result;
 }

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who can prove a message? For a TCP quote: a live connection with this
- * 4-tuple that has the quoted byte in flight. What is checked here depends on
- * secrets (ports, sequence numbers), so it comes after everything public. For
- * a quote of anything else: nobody.
+ * Does a TCP connection prove a message about it? It does if it has the quoted byte in
+ * flight. This depends on secrets (sequence numbers), so it is asked after everything
+ * that is public.
  */
-#include "../pmtu_hostroute.h"
+#include "proof.h"
 #include "compat.h"
 
-#include <linux/ip.h>
-#include <net/inet_hashtables.h>
 #include <net/tcp.h>
-#include <net/xfrm.h>
 
 /* The oldest sequence number that is not acknowledged. An accepted Fast Open
  * child has data in flight before its own SYN is acknowledged.
@@ -73,8 +69,16 @@ static bool was_sent(const struct sock *sk, const struct hostroute_msg *msg)
 	return msg->quoted_len <= headers + (end - msg->seq);
 }
 
-static enum hostroute_outcome check_socket(const struct sock *sk,
-					   const struct hostroute_msg *msg)
+/**
+ * hostroute_proof_check - does this connection prove a message?
+ * @sk:  a full TCP socket of the quoted 4-tuple, its spinlock held
+ * @msg: the message, parsed
+ *
+ * RFC 5927 4.1 and 7.2, RFC 5925 7.8 (TCP-AO), RFC 5082 (GTSM).
+ * Context: softirq, RCU. Return: HOSTROUTE_CONTINUE if it does, else the reason.
+ */
+enum hostroute_outcome hostroute_proof_check(const struct sock *sk,
+					     const struct hostroute_msg *msg)
 {
 	if ((1 << sk->sk_state) & (TCPF_LISTEN | TCPF_CLOSE))
 		return HOSTROUTE_IGNORED_STATE;
@@ -85,147 +89,4 @@ static enum hostroute_outcome check_socket(const struct sock *sk,
 	if (!in_flight(sk, msg->seq) || !was_sent(sk, msg))
 		return HOSTROUTE_IGNORED_SEQUENCE;
 	return HOSTROUTE_CONTINUE;
-}
-
-static enum hostroute_outcome believe(struct hostroute_net *hn, struct sock *sk,
-				      const struct sk_buff *skb,
-				      const struct hostroute_msg *msg)
-{
-	struct hostroute_claim claim = {
-		.key.daddr = msg->daddr,
-		.now = hostroute_now(),
-		.mtu = msg->mtu,
-		.router = msg->router,
-		.ifindex = skb->skb_iif,
-		.class = skb->dev->flags & IFF_LOOPBACK ?
-			 HOSTROUTE_CLASS_LOCAL : HOSTROUTE_CLASS_PROVEN,
-		.dry_run = msg->observe,
-	};
-	struct dst_entry *dst = hostroute_socket_path(sk, &claim);
-	enum hostroute_outcome outcome;
-
-	if (!dst)
-		return HOSTROUTE_PASSED_ROUTE;
-	if (!claim.mtu)
-		claim.mtu = hostroute_icmp_plateau(msg, dst_mtu(dst));
-
-	outcome = hostroute_defer_claim(hn, sk, msg->seq, &claim);
-	if (outcome == HOSTROUTE_CONTINUE)
-		outcome = hostroute_socket_learn(hn, sk, &claim);
-	return outcome;
-}
-
-static enum hostroute_outcome prove_tcp(struct hostroute_net *hn,
-					struct sk_buff *skb,
-					const struct hostroute_msg *msg)
-{
-	enum hostroute_outcome outcome;
-	struct sock *sk;
-	bool believed;
-
-	sk = hostroute_compat_lookup_established(hn->net, msg->daddr, msg->dport,
-						 msg->saddr, ntohs(msg->sport),
-						 inet_iif(skb));
-	if (!sk)
-		return hostroute_facts_no_socket(hn->net, skb, msg);
-	/* Neither has a route or a send queue, nor the fields of a full socket. */
-	if (!sk_fullsock(sk)) {
-		sock_gen_put(sk);
-		return HOSTROUTE_IGNORED_STATE;
-	}
-
-	bh_lock_sock(sk);
-	outcome = check_socket(sk, msg);
-	believed = outcome == HOSTROUTE_CONTINUE;
-	if (believed)
-		outcome = believe(hn, sk, skb, msg);
-	bh_unlock_sock(sk);
-	sock_put(sk);
-	/* TCP is told by its smaller MSS; programs that watch it are not. */
-	if (believed && hostroute_stats_verdict(outcome) != NF_ACCEPT)
-		hostroute_report_raw(hn, skb, msg);
-	return outcome;
-}
-
-/* ---- what nothing can prove --------------------------------------------------------- */
-
-/*
- * A quote of a datagram, of an Echo say, proves nothing, and no socket is asked:
- * whether there is one would show in the table (CVE-2021-20322). The claim is
- * put on record, apart from what is proven.
- */
-static enum hostroute_outcome record(struct hostroute_net *hn,
-				     const struct sk_buff *skb,
-				     const struct hostroute_msg *msg,
-				     const struct hostroute_path *path)
-{
-	struct hostroute_claim claim = {
-		.key.daddr = msg->daddr,
-		.key.l3mdev = path->l3mdev,
-		.now = hostroute_now(),
-		.mtu = msg->mtu,
-		.estimate = path->estimate,
-		.router = msg->router,
-		.ifindex = skb->skb_iif,
-		.class = HOSTROUTE_CLASS_UNPROVEN,
-		.dry_run = msg->observe,
-	};
-	enum hostroute_outcome outcome;
-
-	if (READ_ONCE(hn->unproven) == HOSTROUTE_UNPROVEN_IGNORE)
-		return HOSTROUTE_IGNORED_UNPROVEN;
-	/* RFC 1191 5 has a host guess; not on a stranger's word. */
-	if (!claim.mtu)
-		return HOSTROUTE_IGNORED_MTU;
-	if (!hostroute_table_find(&hn->table, &claim.key) &&
-	    !hostroute_net_may_record(hn, claim.now))
-		return HOSTROUTE_IGNORED_RATE;
-
-	outcome = hostroute_net_learn(hn, &claim);
-	switch (outcome) {
-	case HOSTROUTE_LEARNED:
-		return HOSTROUTE_RECORDED;
-	case HOSTROUTE_PASSED_MEMORY:
-		/* The stock path would share it with everybody. */
-		return HOSTROUTE_IGNORED_MEMORY;
-	default:
-		return outcome;
-	}
-}
-
-/* The record first: whatever is found out about sockets, it is the same. */
-static enum hostroute_outcome act_on_datagram(struct hostroute_net *hn,
-					      const struct sk_buff *skb,
-					      const struct hostroute_msg *msg,
-					      const struct hostroute_path *path)
-{
-	enum hostroute_outcome outcome = record(hn, skb, msg, path);
-	enum hostroute_outcome passed;
-
-	passed = hostroute_report(hn, skb, msg, msg->mtu ?:
-				  hostroute_icmp_plateau(msg, path->estimate));
-	return passed == HOSTROUTE_CONTINUE ? outcome : passed;
-}
-
-/**
- * hostroute_proof_act - find out who can prove a message, and act on it
- * @hn:	the namespace
- * @skb: the message, at LOCAL_IN
- * @msg: the message, parsed
- * @path: what is public of a datagram's path; TCP's is its socket's own route
- *
- * Context: softirq, RCU. For TCP takes the socket's spinlock, and the table's
- * inside.
- * Return: what became of the message.
- */
-enum hostroute_outcome hostroute_proof_act(struct hostroute_net *hn,
-					   struct sk_buff *skb,
-					   const struct hostroute_msg *msg,
-					   const struct hostroute_path *path)
-{
-	/* The stock path checks policy again, with the quote reversed. */
-	if (!xfrm4_policy_check(NULL, XFRM_POLICY_IN, skb))
-		return HOSTROUTE_PASSED_POLICY;
-	return msg->protocol == IPPROTO_TCP ? prove_tcp(hn, skb, msg) :
-					      act_on_datagram(hn, skb, msg, path);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Counters: one per outcome, per CPU, summed when read. Names and verdicts
- * come from HOSTROUTE_OUTCOMES in pmtu_hostroute.h.
+ * come from HOSTROUTE_OUTCOMES in stats.h.
  */
-#include "../pmtu_hostroute.h"
+#include "stats.h"
 
 #include <linux/netfilter.h>
 #include <linux/percpu.h>

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which tracepoint an outcome fires: here, and nowhere else. The rooms say what
- * happened, as they say it to the counters; src/trace.h says how it is shown.
+ * Which tracepoint an outcome fires: here, and nowhere else. Other files say what
+ * happened, as they say it to the counters; src/events.h says how it is shown.
  */
-#include "../pmtu_hostroute.h"
+#include "trace.h"
 
 #include <linux/icmp.h>
 #include <linux/ip.h>
 #include <net/ip.h>
 
 #define CREATE_TRACE_POINTS
-#include "trace.h"
+#include "events.h"
 
 static bool has_ports(u8 protocol)
 {
@@ -52,7 +52,7 @@ static void peek(const struct sk_buff *skb, struct hostroute_msg *msg)
 	struct icmphdr icmp_buf;
 	struct iphdr inner_buf;
 
-	msg->router = ip_hdr(skb)->saddr;
+	msg->router = hostroute_addr_v4(ip_hdr(skb)->saddr);
 	icmph = skb_header_pointer(skb, at, sizeof(icmp_buf), &icmp_buf);
 	if (!icmph)
 		return;
@@ -61,8 +61,8 @@ static void peek(const struct sk_buff *skb, struct hostroute_msg *msg)
 	inner = skb_header_pointer(skb, at, sizeof(*inner), &inner_buf);
 	if (!inner || inner->version != 4)
 		return;
-	msg->saddr = inner->saddr;
-	msg->daddr = inner->daddr;
+	msg->saddr = hostroute_addr_v4(inner->saddr);
+	msg->daddr = hostroute_addr_v4(inner->daddr);
 	msg->quoted_len = ntohs(inner->tot_len);
 	msg->protocol = inner->protocol;
 	if (inner->ihl >= 5 && !(inner->frag_off & htons(IP_OFFSET)))
@@ -88,7 +88,7 @@ static struct hostroute_msg readable(const struct sk_buff *skb,
 
 /**
  * hostroute_trace_message_watched - a message was handled
- * @hn:		the namespace
+ * @netns:	inode of the namespace
  * @skb:	the message, at LOCAL_IN or FORWARD
  * @msg:	the same, parsed, or as the parser left it when it refused
  * @outcome:	what became of it
@@ -96,7 +96,7 @@ static struct hostroute_msg readable(const struct sk_buff *skb,
  * Fires "ignored" or "deferred" unless the message was obeyed, which has an event
  * of the route's. Context: any but hardirq.
  */
-void hostroute_trace_message_watched(const struct hostroute_net *hn,
+void hostroute_trace_message_watched(unsigned int netns,
 				     const struct sk_buff *skb,
 				     const struct hostroute_msg *msg,
 				     enum hostroute_outcome outcome)
@@ -114,13 +114,13 @@ void hostroute_trace_message_watched(const struct hostroute_net *hn,
 	case HOSTROUTE_FORWARD_REFRESHED:
 		break;
 	case HOSTROUTE_DEFERRED:
-		trace_deferred(hn, skb, msg, outcome);
+		trace_deferred(netns, skb, msg, outcome);
 		break;
 	default:
 		if (!trace_ignored_enabled())
 			break;
 		shown = readable(skb, msg);
-		trace_ignored(hn, skb, &shown, outcome);
+		trace_ignored(netns, skb, &shown, outcome);
 	}
 }
 
@@ -134,56 +134,56 @@ bool hostroute_trace_learning(void)
 
 /**
  * hostroute_trace_route - something happened to a host route
- * @table:	its table
+ * @netns:	inode of the namespace
  * @route:	as it is now; if it leaves the table, as it was last
  * @what:	what happened; most outcomes happen to no route, and fire nothing
  * @observed:	it would have happened (mode=observe)
  *
  * Context: the table's lock.
  */
-void hostroute_trace_route(const struct hostroute_table *table,
+void hostroute_trace_route(unsigned int netns,
 			   const struct hostroute *route,
 			   enum hostroute_outcome what, bool observed)
 {
 	switch (what) {
 	case HOSTROUTE_LEARNED:
 		if (route->class == HOSTROUTE_CLASS_UNPROVEN)
-			trace_recorded(table, route, observed);
+			trace_recorded(netns, route, observed);
 		else
-			trace_learned(table, route, observed);
+			trace_learned(netns, route, observed);
 		break;
 	case HOSTROUTE_LOWERED:
-		trace_lowered(table, route, observed);
+		trace_lowered(netns, route, observed);
 		break;
 	case HOSTROUTE_REFRESHED:
-		trace_refreshed(table, route, observed);
+		trace_refreshed(netns, route, observed);
 		break;
 	case HOSTROUTE_CONFIRMED:
-		trace_confirmed(table, route, observed);
+		trace_confirmed(netns, route, observed);
 		break;
 	case HOSTROUTE_ADDED:
-		trace_added(table, route, observed);
+		trace_added(netns, route, observed);
 		break;
 	case HOSTROUTE_PINNED:
-		trace_pinned(table, route, observed);
+		trace_pinned(netns, route, observed);
 		break;
 	case HOSTROUTE_DELETED:
-		trace_deleted(table, route, observed);
+		trace_deleted(netns, route, observed);
 		break;
 	case HOSTROUTE_FLUSHED:
-		trace_flushed(table, route, observed);
+		trace_flushed(netns, route, observed);
 		break;
 	case HOSTROUTE_EXPIRED:
-		trace_expired(table, route, observed);
+		trace_expired(netns, route, observed);
 		break;
 	case HOSTROUTE_RESTORED:
-		trace_restored(table, route, observed);
+		trace_restored(netns, route, observed);
 		break;
 	case HOSTROUTE_EVICTED:
-		trace_evicted(table, route, observed);
+		trace_evicted(netns, route, observed);
 		break;
 	case HOSTROUTE_RECLAIMED:
-		trace_reclaimed(table, route, observed);
+		trace_reclaimed(netns, route, observed);
 		break;
 	default:
 		break;
@@ -192,33 +192,33 @@ void hostroute_trace_route(const struct hostroute_table *table,
 
 /**
  * hostroute_trace_socket - something happened to a TCP socket
- * @hn:		the namespace
+ * @netns:	inode of the namespace
  * @sk:		the socket, its spinlock held
  * @what:	what happened
  * @mtu:	bytes, what it sends by from now on; 0: to be seen; of a claim that
  *		waited: what was claimed
  */
-void hostroute_trace_socket(const struct hostroute_net *hn, const struct sock *sk,
+void hostroute_trace_socket(unsigned int netns, const struct sock *sk,
 			    enum hostroute_outcome what, u32 mtu)
 {
 	switch (what) {
 	case HOSTROUTE_CLAMPED:
-		trace_clamped(hn, sk, mtu);
+		trace_clamped(netns, sk, mtu);
 		break;
 	case HOSTROUTE_CLAMP_QUEUED:
-		trace_clamp_queued(hn, sk, mtu);
+		trace_clamp_queued(netns, sk, mtu);
 		break;
 	case HOSTROUTE_CLAMP_SKIPPED:
-		trace_clamp_skipped(hn, sk, mtu);
+		trace_clamp_skipped(netns, sk, mtu);
 		break;
 	case HOSTROUTE_DEFERRED_APPLIED:
-		trace_deferred_applied(hn, sk, mtu);
+		trace_deferred_applied(netns, sk, mtu);
 		break;
 	case HOSTROUTE_DEFERRED_CLEARED:
-		trace_deferred_cleared(hn, sk, mtu);
+		trace_deferred_cleared(netns, sk, mtu);
 		break;
 	case HOSTROUTE_DEFERRED_DROPPED:
-		trace_deferred_dropped(hn, sk, mtu);
+		trace_deferred_dropped(netns, sk, mtu);
 		break;
 	default:
 		break;
@@ -227,7 +227,7 @@ void hostroute_trace_socket(const struct hostroute_net *hn, const struct sock *s
 
 /**
  * hostroute_trace_mss - the MSS option of a SYN was lowered
- * @hn:		the namespace
+ * @netns:	inode of the namespace
  * @state:	of the hook
  * @skb:	the SYN
  * @change:	what was lowered
@@ -235,9 +235,9 @@ void hostroute_trace_socket(const struct hostroute_net *hn, const struct sock *s
  *
  * Context: any but hardirq.
  */
-void hostroute_trace_mss(const struct hostroute_net *hn,
+void hostroute_trace_mss(unsigned int netns,
 			 const struct nf_hook_state *state, const struct sk_buff *skb,
 			 const struct hostroute_mss_change *change, bool observed)
 {
-	trace_clamped_mss(hn, state, skb, change, observed);
+	trace_clamped_mss(netns, state, skb, change, observed);
 }

@@ -40,7 +40,7 @@ static bool known_expired;
 static unsigned int learned;
 static u32 learned_mtu;
 
-struct hostroute *hostroute_table_find(struct hostroute_table *table,
+struct hostroute *hostroute_index_find(struct hostroute_table *table,
 				       const struct hostroute_key *key)
 {
 	return known;
@@ -52,7 +52,7 @@ bool hostroute_table_expired(const struct hostroute_table *table,
 	return known_expired;
 }
 
-void hostroute_trace_socket(const struct hostroute_net *hn, const struct sock *sk,
+void hostroute_trace_socket(unsigned int netns, const struct sock *sk,
 			    enum hostroute_outcome what, u32 mtu)
 {
 	lockdep_assert_held(&sk->sk_lock.slock);
@@ -60,8 +60,8 @@ void hostroute_trace_socket(const struct hostroute_net *hn, const struct sock *s
 
 static bool path_gone;
 
-struct dst_entry *hostroute_socket_path(struct sock *sk,
-					struct hostroute_claim *claim)
+struct dst_entry *hostroute_clamp_path(struct sock *sk,
+				       struct hostroute_claim *claim)
 {
 	static struct dst_entry route;
 
@@ -69,9 +69,9 @@ struct dst_entry *hostroute_socket_path(struct sock *sk,
 	return path_gone ? NULL : &route;
 }
 
-enum hostroute_outcome hostroute_socket_learn(struct hostroute_net *hn,
-					      struct sock *sk,
-					      const struct hostroute_claim *claim)
+enum hostroute_outcome hostroute_clamp_learn(struct hostroute_net *hn,
+					     struct sock *sk,
+					     const struct hostroute_claim *claim)
 {
 	lockdep_assert_held(&sk->sk_lock.slock);
 	learned++;
@@ -346,7 +346,7 @@ static int start(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, f->hn.stats);
 	hostroute_defer_net_init(&f->hn);
 	f->claim = (struct hostroute_claim) {
-		.key.daddr = PEER,
+		.key.daddr = hostroute_addr_v4(PEER),
 		.now = hostroute_now(),
 		.mtu = 552,
 		.estimate = 1500,
@@ -391,8 +391,8 @@ static enum hostroute_outcome claim(struct fixture *f, u32 mtu)
 
 static void look_now(struct fixture *f)
 {
-	mod_delayed_work(hostroute_wq, &f->hn.waiting_work, 0);
-	flush_delayed_work(&f->hn.waiting_work);
+	mod_delayed_work(hostroute_wq, &f->hn.defer.work, 0);
+	flush_delayed_work(&f->hn.defer.work);
 }
 
 static unsigned long count(struct fixture *f, enum hostroute_outcome outcome)
@@ -402,7 +402,7 @@ static unsigned long count(struct fixture *f, enum hostroute_outcome outcome)
 
 static u32 waits_mtu(struct fixture *f)
 {
-	struct waiting *waiting = list_first_entry_or_null(&f->hn.waiting_list,
+	struct waiting *waiting = list_first_entry_or_null(&f->hn.defer.list,
 							   struct waiting, list);
 
 	return waiting ? waiting->claim.mtu : 0;
@@ -415,10 +415,10 @@ static void cleared_by_an_ack(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, claim(f, 552), HOSTROUTE_DEFERRED);
 	look_now(f);
-	KUNIT_EXPECT_EQ(test, f->hn.waiting_count, 1U);
+	KUNIT_EXPECT_EQ(test, f->hn.defer.count, 1U);
 	tcp_sk(f->sock->sk)->snd_una += MSS;
 	look_now(f);
-	KUNIT_EXPECT_EQ(test, f->hn.waiting_count, 0U);
+	KUNIT_EXPECT_EQ(test, f->hn.defer.count, 0U);
 	KUNIT_EXPECT_EQ(test, count(f, HOSTROUTE_DEFERRED_CLEARED), 1UL);
 	KUNIT_EXPECT_EQ(test, learned, 0U);
 }
@@ -431,7 +431,7 @@ static void applied_by_a_timeout(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, claim(f, 1400), HOSTROUTE_DEFERRED);
 	inet_csk(f->sock->sk)->icsk_retransmits = 1;
 	look_now(f);
-	KUNIT_EXPECT_EQ(test, f->hn.waiting_count, 0U);
+	KUNIT_EXPECT_EQ(test, f->hn.defer.count, 0U);
 	KUNIT_EXPECT_EQ(test, count(f, HOSTROUTE_DEFERRED_APPLIED), 1UL);
 	KUNIT_EXPECT_EQ(test, count(f, HOSTROUTE_LEARNED), 1UL);
 	KUNIT_EXPECT_EQ(test, learned, 1U);
@@ -447,7 +447,7 @@ static void dropped_if_the_path_is_gone(struct kunit *test)
 	path_gone = true;
 	look_now(f);
 	path_gone = false;
-	KUNIT_EXPECT_EQ(test, f->hn.waiting_count, 0U);
+	KUNIT_EXPECT_EQ(test, f->hn.defer.count, 0U);
 	KUNIT_EXPECT_EQ(test, count(f, HOSTROUTE_DEFERRED_DROPPED), 1UL);
 	KUNIT_EXPECT_EQ(test, learned, 0U);
 }
@@ -460,7 +460,7 @@ static void applied_by_the_next_message(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, claim(f, 1400), HOSTROUTE_DEFERRED);
 	inet_csk(f->sock->sk)->icsk_retransmits = 1;
 	KUNIT_EXPECT_EQ(test, claim(f, 1400), HOSTROUTE_CONTINUE);
-	KUNIT_EXPECT_EQ(test, f->hn.waiting_count, 0U);
+	KUNIT_EXPECT_EQ(test, f->hn.defer.count, 0U);
 	KUNIT_EXPECT_EQ(test, learned, 1U);
 }
 
@@ -474,12 +474,12 @@ static void a_timeout_before_the_claim_counts(struct kunit *test)
 	tcp_sk(f->sock->sk)->snd_una = SEQ - MSS;
 	KUNIT_EXPECT_EQ(test, claim(f, 552), HOSTROUTE_DEFERRED);
 	look_now(f);
-	KUNIT_EXPECT_EQ(test, f->hn.waiting_count, 1U);
+	KUNIT_EXPECT_EQ(test, f->hn.defer.count, 1U);
 	/* Its turn comes, and so does another message. */
 	tcp_sk(f->sock->sk)->snd_una = SEQ;
 	inet_csk(f->sock->sk)->icsk_retransmits = 0;
 	look_now(f);
-	KUNIT_EXPECT_EQ(test, f->hn.waiting_count, 1U);
+	KUNIT_EXPECT_EQ(test, f->hn.defer.count, 1U);
 	KUNIT_EXPECT_EQ(test, learned, 0U);
 	inet_csk(f->sock->sk)->icsk_retransmits = 1;
 	look_now(f);
@@ -497,9 +497,9 @@ static void owned_meanwhile(struct kunit *test)
 	inet_csk(f->sock->sk)->icsk_retransmits = 1;
 	lock_sock(f->sock->sk);
 	look_now(f);
-	KUNIT_EXPECT_EQ(test, f->hn.waiting_count, 1U);
+	KUNIT_EXPECT_EQ(test, f->hn.defer.count, 1U);
 	KUNIT_EXPECT_EQ(test, claim(f, 552), HOSTROUTE_CONTINUE);
-	KUNIT_EXPECT_EQ(test, f->hn.waiting_count, 0U);
+	KUNIT_EXPECT_EQ(test, f->hn.defer.count, 0U);
 	KUNIT_EXPECT_EQ(test, count(f, HOSTROUTE_DEFERRED_APPLIED), 1UL);
 	KUNIT_EXPECT_EQ(test, claim(f, 552), HOSTROUTE_CONTINUE);
 	release_sock(f->sock->sk);
@@ -512,7 +512,7 @@ static void dropped_with_its_socket(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, claim(f, 552), HOSTROUTE_DEFERRED);
 	f->sock->sk->sk_state = TCP_CLOSE;
 	look_now(f);
-	KUNIT_EXPECT_EQ(test, f->hn.waiting_count, 0U);
+	KUNIT_EXPECT_EQ(test, f->hn.defer.count, 0U);
 	KUNIT_EXPECT_EQ(test, count(f, HOSTROUTE_DEFERRED_DROPPED), 1UL);
 
 	/* Connected to somebody else by now. */
@@ -521,7 +521,7 @@ static void dropped_with_its_socket(struct kunit *test)
 	inet_sk(f->sock->sk)->inet_daddr = ~PEER;
 	inet_csk(f->sock->sk)->icsk_retransmits = 1;
 	look_now(f);
-	KUNIT_EXPECT_EQ(test, f->hn.waiting_count, 0U);
+	KUNIT_EXPECT_EQ(test, f->hn.defer.count, 0U);
 	KUNIT_EXPECT_EQ(test, count(f, HOSTROUTE_DEFERRED_DROPPED), 2UL);
 	KUNIT_EXPECT_EQ(test, learned, 0U);
 }
@@ -531,10 +531,10 @@ static void dropped_when_the_module_is_off(struct kunit *test)
 	struct fixture *f = test->priv;
 
 	KUNIT_EXPECT_EQ(test, claim(f, 552), HOSTROUTE_DEFERRED);
-	f->hn.mode = HOSTROUTE_MODE_OFF;
+	f->hn.set.mode = HOSTROUTE_MODE_OFF;
 	inet_csk(f->sock->sk)->icsk_retransmits = 1;
 	look_now(f);
-	KUNIT_EXPECT_EQ(test, f->hn.waiting_count, 0U);
+	KUNIT_EXPECT_EQ(test, f->hn.defer.count, 0U);
 	KUNIT_EXPECT_EQ(test, learned, 0U);
 }
 
@@ -549,7 +549,7 @@ static void two_claims_for_a_socket(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, claim(f, 1400), HOSTROUTE_DEFERRED);
 	KUNIT_EXPECT_EQ(test, waits_mtu(f), 1400U);
 	KUNIT_EXPECT_EQ(test, claim(f, 1400), HOSTROUTE_DEFERRED);
-	KUNIT_EXPECT_EQ(test, f->hn.waiting_count, 1U);
+	KUNIT_EXPECT_EQ(test, f->hn.defer.count, 1U);
 	inet_csk(f->sock->sk)->icsk_retransmits = 1;
 	look_now(f);
 	KUNIT_EXPECT_EQ(test, learned, 1U);
@@ -588,7 +588,7 @@ static void what_is_no_news_does_not_wait(struct kunit *test)
 	known = &route;
 	KUNIT_EXPECT_EQ(test, claim(f, 700), HOSTROUTE_CONTINUE);
 	KUNIT_EXPECT_EQ(test, claim(f, 600), HOSTROUTE_CONTINUE);
-	KUNIT_EXPECT_EQ(test, f->hn.waiting_count, 0U);
+	KUNIT_EXPECT_EQ(test, f->hn.defer.count, 0U);
 	KUNIT_EXPECT_EQ(test, claim(f, 599), HOSTROUTE_DEFERRED);
 	known_expired = true;
 	KUNIT_EXPECT_EQ(test, claim(f, 600), HOSTROUTE_DEFERRED);
@@ -610,9 +610,9 @@ static void this_host_and_off_do_not_wait(struct kunit *test)
 	f->claim.class = HOSTROUTE_CLASS_LOCAL;
 	KUNIT_EXPECT_EQ(test, claim(f, 552), HOSTROUTE_CONTINUE);
 	f->claim.class = HOSTROUTE_CLASS_PROVEN;
-	f->hn.defer = HOSTROUTE_DEFER_OFF;
+	f->hn.set.defer = HOSTROUTE_DEFER_OFF;
 	KUNIT_EXPECT_EQ(test, claim(f, 552), HOSTROUTE_CONTINUE);
-	KUNIT_EXPECT_EQ(test, f->hn.waiting_count, 0U);
+	KUNIT_EXPECT_EQ(test, f->hn.defer.count, 0U);
 }
 
 static void no_memory(struct kunit *test)
@@ -621,7 +621,7 @@ static void no_memory(struct kunit *test)
 
 	fail_alloc = true;
 	KUNIT_EXPECT_EQ(test, claim(f, 552), HOSTROUTE_IGNORED_CONTRADICTED);
-	KUNIT_EXPECT_EQ(test, f->hn.waiting_count, 0U);
+	KUNIT_EXPECT_EQ(test, f->hn.defer.count, 0U);
 	KUNIT_EXPECT_EQ(test, claim(f, 552), HOSTROUTE_DEFERRED);
 }
 
@@ -640,7 +640,7 @@ static void bound_reached(struct kunit *test)
 		socks[i] = make_socket(test);
 		KUNIT_ASSERT_EQ(test, claim_by(f, socks[i], 552), HOSTROUTE_DEFERRED);
 	}
-	KUNIT_EXPECT_EQ(test, f->hn.waiting_count, MAX_WAITING);
+	KUNIT_EXPECT_EQ(test, f->hn.defer.count, MAX_WAITING);
 	KUNIT_EXPECT_EQ(test, claim(f, 552), HOSTROUTE_IGNORED_CONTRADICTED);
 	KUNIT_EXPECT_EQ(test, claim(f, 1499), HOSTROUTE_CONTINUE);
 	/* Who waits already goes on. */
@@ -653,7 +653,7 @@ static void bound_reached(struct kunit *test)
 	for (i = 0; i < MAX_WAITING; i += 2)
 		tcp_sk(socks[i]->sk)->snd_una += MSS;
 	look_now(f);
-	KUNIT_EXPECT_EQ(test, f->hn.waiting_count, MAX_WAITING / 2);
+	KUNIT_EXPECT_EQ(test, f->hn.defer.count, MAX_WAITING / 2);
 	KUNIT_EXPECT_EQ(test, count(f, HOSTROUTE_DEFERRED_CLEARED),
 			(unsigned long)MAX_WAITING / 2);
 	KUNIT_EXPECT_EQ(test, claim(f, 552), HOSTROUTE_DEFERRED);
@@ -661,7 +661,7 @@ static void bound_reached(struct kunit *test)
 	/* The end of the namespace: all references come back. */
 	hostroute_defer_net_exit(&f->hn);
 	hostroute_defer_net_init(&f->hn);
-	f->hn.waiting_count = 0;
+	f->hn.defer.count = 0;
 	for (i = 0; i < MAX_WAITING; i++)
 		drop_socket(test, socks[i]);
 }

@@ -3,7 +3,8 @@
  * The parser alone, on packets made here. Each case starts from a message that
  * is accepted and changes one thing.
  */
-#include "../../src/icmp.c"
+#include "../../src/ipv4/icmp.c"
+#include "../../src/claim.c"
 #include "../../src/stats.c"
 
 #define PACKET_SIZE	512
@@ -99,9 +100,9 @@ static void accepts_a_valid_message(struct kunit *test)
 
 	make_valid(&p);
 	KUNIT_ASSERT_EQ(test, parse_split(test, &p, p.len, &msg), HOSTROUTE_CONTINUE);
-	KUNIT_EXPECT_EQ(test, msg.router, cpu_to_be32(ROUTER));
-	KUNIT_EXPECT_EQ(test, msg.saddr, cpu_to_be32(SERVER));
-	KUNIT_EXPECT_EQ(test, msg.daddr, cpu_to_be32(CLIENT));
+	KUNIT_EXPECT_EQ(test, msg.router.v4, cpu_to_be32(ROUTER));
+	KUNIT_EXPECT_EQ(test, msg.saddr.v4, cpu_to_be32(SERVER));
+	KUNIT_EXPECT_EQ(test, msg.daddr.v4, cpu_to_be32(CLIENT));
 	KUNIT_EXPECT_EQ(test, msg.sport, cpu_to_be16(3389));
 	KUNIT_EXPECT_EQ(test, msg.dport, cpu_to_be16(1083));
 	KUNIT_EXPECT_EQ(test, msg.seq, 3814299455U);
@@ -170,7 +171,7 @@ static void is_the_same_at_every_split(struct kunit *test)
 				HOSTROUTE_CONTINUE);
 		KUNIT_EXPECT_EQ(test, msg.seq, whole.seq);
 		KUNIT_EXPECT_EQ(test, msg.mtu, whole.mtu);
-		KUNIT_EXPECT_EQ(test, msg.daddr, whole.daddr);
+		KUNIT_EXPECT_EQ(test, msg.daddr.v4, whole.daddr.v4);
 	}
 }
 
@@ -600,7 +601,7 @@ static void guesses_plateaus(struct kunit *test)
 		.quoted_ihl = 20,
 	};
 
-	KUNIT_EXPECT_EQ(test, hostroute_icmp_plateau(&msg, c->estimate), c->mtu);
+	KUNIT_EXPECT_EQ(test, hostroute_claim_plateau(&msg, c->estimate), c->mtu);
 }
 
 /* ---- the rules once more, and messages nobody thought of ------------------------- */
@@ -726,9 +727,9 @@ static bool same_message(const struct sample *s, const struct hostroute_msg *msg
 	const u8 *outer = s->bytes, *icmp = outer + (outer[0] % 16) * 4;
 	const u8 *quote = icmp + 8, *transport = quote + (quote[0] % 16) * 4;
 
-	return be32_to_cpu(msg->router) == number(outer + 12, 4) &&
-	       be32_to_cpu(msg->saddr) == number(quote + 12, 4) &&
-	       be32_to_cpu(msg->daddr) == number(quote + 16, 4) &&
+	return be32_to_cpu(msg->router.v4) == number(outer + 12, 4) &&
+	       be32_to_cpu(msg->saddr.v4) == number(quote + 12, 4) &&
+	       be32_to_cpu(msg->daddr.v4) == number(quote + 16, 4) &&
 	       be16_to_cpu(msg->sport) == number(transport, 2) &&
 	       be16_to_cpu(msg->dport) == number(transport + 2, 2) &&
 	       msg->seq == number(transport + 4, 4) &&

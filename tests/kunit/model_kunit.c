@@ -45,14 +45,14 @@ static u32 pick(u32 n)
 static struct hostroute_key key_of(u32 n)
 {
 	return (struct hostroute_key) {
-		.daddr = cpu_to_be32(0x0a000000 + n / 2),
+		.daddr = hostroute_addr_v4(cpu_to_be32(0x0a000000 + n / 2)),
 		.l3mdev = n % 2 ? 5 : 0,
 	};
 }
 
 static u32 number_of(const struct hostroute *route)
 {
-	return (be32_to_cpu(route->key.daddr) - 0x0a000000) * 2 + !!route->key.l3mdev;
+	return (be32_to_cpu(route->key.daddr.v4) - 0x0a000000) * 2 + !!route->key.l3mdev;
 }
 
 static void note_drop(struct hostroute *route)
@@ -78,7 +78,7 @@ static u32 count_of(enum hostroute_rank rank)
 static u32 count_all(void)
 {
 	return model.count[HOSTROUTE_RANK_UNPROVEN] +
-	       model.count[HOSTROUTE_RANK_LEARNED] +
+	       model.count[HOSTROUTE_RANK_TRUSTED] +
 	       model.count[HOSTROUTE_RANK_PINNED];
 }
 
@@ -89,7 +89,7 @@ static void recount(void)
 	memset(model.count, 0, sizeof(model.count));
 	for (n = 0; n < KEYS; n++)
 		if (there(n))
-			model.count[hostroute_rank(model.entry[n].class)]++;
+			model.count[hostroute_class_rank(model.entry[n].class)]++;
 }
 
 static void want(u32 n)
@@ -97,9 +97,9 @@ static void want(u32 n)
 	model.wanted[model.wanted_count++] = n;
 }
 
-static void take_out(u32 n)
+static void forget(u32 n)
 {
-	model.count[hostroute_rank(model.entry[n].class)]--;
+	model.count[hostroute_class_rank(model.entry[n].class)]--;
 	hostroute_put(model.entry[n].route);
 	model.entry[n] = (struct entry) {};
 	want(n);
@@ -111,7 +111,7 @@ static bool over(const struct hostroute_limits *limits, const struct entry *e, u
 
 	if (e->class == HOSTROUTE_CLASS_PINNED && e->mtu == e->pinned_mtu)
 		return false;
-	if (hostroute_rank(e->class) == HOSTROUTE_RANK_UNPROVEN)
+	if (hostroute_class_rank(e->class) == HOSTROUTE_RANK_UNPROVEN)
 		life = limits->expire_unproven;
 	return life && now >= e->updated + life * SECOND;
 }
@@ -125,7 +125,7 @@ static void age(const struct hostroute_limits *limits, u32 n, u64 now)
 	if (e->class == HOSTROUTE_CLASS_PINNED)
 		e->mtu = e->pinned_mtu;
 	else
-		take_out(n);
+		forget(n);
 }
 
 /* The oldest in the order of use; one that was used goes to the end instead. */
@@ -137,17 +137,17 @@ static void evict_learned(void)
 	for (chances = 0; ; chances++) {
 		oldest = KEYS;
 		for (n = 0; n < KEYS; n++)
-			if (there(n) && hostroute_rank(model.entry[n].class) ==
-					HOSTROUTE_RANK_LEARNED &&
+			if (there(n) && hostroute_class_rank(model.entry[n].class) ==
+					HOSTROUTE_RANK_TRUSTED &&
 			    (oldest == KEYS ||
 			     model.entry[n].turn < model.entry[oldest].turn))
 				oldest = n;
-		if (!model.entry[oldest].used || chances == SECOND_CHANCES)
+		if (!model.entry[oldest].used || chances == HOSTROUTE_SECOND_CHANCES)
 			break;
 		model.entry[oldest].used = false;
 		model.entry[oldest].turn = ++model.turn;
 	}
-	take_out(oldest);
+	forget(oldest);
 }
 
 /* Which unproven one goes is the table's to say. */
@@ -168,7 +168,7 @@ static enum room room_for(const struct hostroute_limits *limits,
 			  enum hostroute_rank rank)
 {
 	u32 unproven = count_of(HOSTROUTE_RANK_UNPROVEN);
-	u32 learned = count_of(HOSTROUTE_RANK_LEARNED);
+	u32 learned = count_of(HOSTROUTE_RANK_TRUSTED);
 	bool evicts = limits->at_limit == HOSTROUTE_AT_LIMIT_EVICT;
 
 	if (rank == HOSTROUTE_RANK_UNPROVEN) {
@@ -196,7 +196,7 @@ static void model_make_room(enum room room)
 static enum hostroute_outcome model_insert(struct fixture *f, u32 n,
 					   const struct hostroute_claim *claim, u32 mtu)
 {
-	enum hostroute_rank rank = hostroute_rank(claim->class);
+	enum hostroute_rank rank = hostroute_class_rank(claim->class);
 	enum room room = room_for(&f->table.limits, rank);
 
 	if (mtu >= claim->estimate)
@@ -215,7 +215,7 @@ static enum hostroute_outcome model_learn(struct fixture *f, u32 n,
 					  const struct hostroute_claim *claim)
 {
 	const struct hostroute_limits *limits = &f->table.limits;
-	bool proves = hostroute_rank(claim->class) != HOSTROUTE_RANK_UNPROVEN;
+	bool proves = hostroute_class_rank(claim->class) != HOSTROUTE_RANK_UNPROVEN;
 	bool known_proven;
 	u32 mtu = max(claim->mtu, proves ? limits->min_mtu : limits->min_mtu_unproven);
 	struct entry *e = &model.entry[n];
@@ -223,7 +223,7 @@ static enum hostroute_outcome model_learn(struct fixture *f, u32 n,
 	age(limits, n, claim->now);
 	if (!there(n))
 		return model_insert(f, n, claim, mtu);
-	known_proven = hostroute_rank(e->class) != HOSTROUTE_RANK_UNPROVEN;
+	known_proven = hostroute_class_rank(e->class) != HOSTROUTE_RANK_UNPROVEN;
 	if (!proves && (known_proven || (e->class == HOSTROUTE_CLASS_FORWARDED &&
 					 claim->class == HOSTROUTE_CLASS_UNPROVEN)))
 		return HOSTROUTE_OUTRANKED;
@@ -288,7 +288,7 @@ static bool same_departures(void)
 		if (model.wanted[i] == n)
 			continue;
 		if (model.wanted[i] != ANY_UNPROVEN || !there(n) ||
-		    hostroute_rank(model.entry[n].class) != HOSTROUTE_RANK_UNPROVEN ||
+		    hostroute_class_rank(model.entry[n].class) != HOSTROUTE_RANK_UNPROVEN ||
 		    !model.entry[n].route)
 			return false;
 		hostroute_put(model.entry[n].route);
@@ -304,7 +304,7 @@ static bool same_entry(struct fixture *f, u32 n)
 
 	/* It is new. */
 	if (there(n) && !e->route) {
-		e->route = hostroute_table_find(&f->table, &key);
+		e->route = hostroute_index_find(&f->table, &key);
 		if (!e->route)
 			return false;
 		hostroute_hold(e->route);
@@ -355,10 +355,10 @@ static bool op_learn(struct fixture *f)
 
 	/* One in four is tried first. */
 	claim.dry_run = !pick(4);
-	if (claim.dry_run && hostroute_table_learn(&f->table, &claim) != expected)
+	if (claim.dry_run && hostroute_learn(&f->table, &claim) != expected)
 		return false;
 	claim.dry_run = false;
-	return hostroute_table_learn(&f->table, &claim) == expected;
+	return hostroute_learn(&f->table, &claim) == expected;
 }
 
 /* Time passes, and nothing else happens. */
@@ -376,7 +376,7 @@ static bool op_observe(struct fixture *f)
 	unsigned int before = syncs;
 
 	age(&f->table.limits, n, f->now);
-	hostroute_table_learn(&f->table, &claim);
+	hostroute_learn(&f->table, &claim);
 	/* A pinned route's own value may have come back. */
 	return syncs <= before + 1 && told.observed;
 }
@@ -387,7 +387,7 @@ static bool op_pin(struct fixture *f)
 	struct hostroute_key key = key_of(n);
 	int expected = model_pin(f, n, mtu);
 
-	return hostroute_table_pin(&f->table, &key, mtu, f->now) == expected;
+	return hostroute_admin_pin(&f->table, &key, mtu, f->now) == expected;
 }
 
 static bool op_del(struct fixture *f)
@@ -397,8 +397,8 @@ static bool op_del(struct fixture *f)
 	int expected = there(n) ? 0 : -ENOENT;
 
 	if (there(n))
-		take_out(n);
-	return hostroute_table_del(&f->table, &key) == expected;
+		forget(n);
+	return hostroute_admin_del(&f->table, &key) == expected;
 }
 
 /* In the order of ids, which the model does not know: asked first. */
@@ -408,15 +408,15 @@ static bool op_flush(struct fixture *f)
 	struct hostroute *route;
 	unsigned long id = 0;
 
-	for (; (route = hostroute_table_next(&f->table, &id)); id++) {
+	for (; (route = hostroute_index_next(&f->table, &id)); id++) {
 		struct entry *e = &model.entry[number_of(route)];
 
 		if (e->class == HOSTROUTE_CLASS_PINNED && !all)
 			e->mtu = e->pinned_mtu;
 		else
-			take_out(number_of(route));
+			forget(number_of(route));
 	}
-	hostroute_table_flush(&f->table, all);
+	hostroute_bulk_flush(&f->table, all);
 	return true;
 }
 
@@ -429,14 +429,14 @@ static bool op_limits(struct fixture *f)
 	case 0:
 	case 1:
 		if (count_of(HOSTROUTE_RANK_PINNED) > max)
-			return hostroute_table_set_max_routes(&f->table, max) == -EBUSY;
+			return hostroute_admin_set_max_routes(&f->table, max) == -EBUSY;
 		model_trim(max, f->table.unproven_follows ? max / 8 : limits->max_unproven);
-		return hostroute_table_set_max_routes(&f->table, max) == 0 &&
+		return hostroute_admin_set_max_routes(&f->table, max) == 0 &&
 		       limits->max_routes == max;
 	case 2:
 		max = pick(10);
 		model_trim(U32_MAX, max);
-		hostroute_table_set_max_unproven(&f->table, max);
+		hostroute_admin_set_max_unproven(&f->table, max);
 		return limits->max_unproven == max;
 	case 3:
 		limits->at_limit = pick(2);
@@ -458,7 +458,7 @@ static bool op_sweep(struct fixture *f)
 {
 	u32 n;
 
-	hostroute_table_sweep(&f->table, f->now);
+	hostroute_bulk_sweep(&f->table, f->now);
 	for (n = 0; n < KEYS; n++)
 		age(&f->table.limits, n, f->now);
 	if (model.left_count != model.wanted_count)
@@ -473,12 +473,12 @@ static bool op_sweep(struct fixture *f)
 
 static bool op_shrink(struct fixture *f)
 {
-	u32 most = count_of(HOSTROUTE_RANK_UNPROVEN) + count_of(HOSTROUTE_RANK_LEARNED);
+	u32 most = count_of(HOSTROUTE_RANK_UNPROVEN) + count_of(HOSTROUTE_RANK_TRUSTED);
 	u32 n = pick(4), i;
 
 	for (i = 0; i < min(n, most); i++)
 		evict();
-	return hostroute_table_shrink(&f->table, n) == min(n, most);
+	return hostroute_bulk_shrink(&f->table, n) == min(n, most);
 }
 
 static bool op_use(struct fixture *f)
@@ -548,7 +548,7 @@ static void behaves_like_the_model(struct kunit *test)
 	model = (struct model) {};
 	on_drop = note_drop;
 	prandom_seed_state(&rnd, *(const u32 *)test->param_value);
-	hostroute_table_set_max_routes(&f->table, 12);
+	hostroute_admin_set_max_routes(&f->table, 12);
 	for (i = 0; i < OPERATIONS; i++) {
 		failed = step(f);
 		if (failed) {

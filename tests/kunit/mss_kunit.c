@@ -15,12 +15,6 @@
 #define MTU		1000
 #define MAX_MSS		(MTU - 40)
 
-void hostroute_trace_mss(const struct hostroute_net *hn,
-			 const struct nf_hook_state *state, const struct sk_buff *skb,
-			 const struct hostroute_mss_change *change, bool observed)
-{
-}
-
 /* ---- the parser --------------------------------------------------------------- */
 
 struct list_case {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The table alone, for the suites that test it: time and limits are passed in,
- * clones are counted by fakes in place of route.c, and what it tells of routes is
- * kept by one in place of trace.c.
+ * clones are counted by fakes in place of clone.c, and what it says of routes is kept
+ * by one in place of trace.c.
  */
 #include <kunit/test.h>
 #include <linux/percpu.h>
@@ -30,7 +30,14 @@ static bool step_fails(void)
 	(step_fails() ? -ENOMEM : rhashtable_insert_fast(hash, node, params))
 
 #include "../../src/stats.c"
+#include "../../src/hostroute.c"
 #include "../../src/table.c"
+#include "../../src/index.c"
+#include "../../src/evict.c"
+#include "../../src/learn.c"
+#include "../../src/bulk.c"
+#include "../../src/admin.c"
+#include "../../src/device_route.c"
 
 #define SECOND	NSEC_PER_SEC
 #define MINUTE	(60 * SECOND)
@@ -38,14 +45,14 @@ static bool step_fails(void)
 static unsigned int syncs, drops;
 static void (*on_drop)(struct hostroute *route);
 
-void hostroute_route_sync(struct hostroute *route)
+void hostroute_clone_sync(struct hostroute *route)
 {
 	syncs++;
 }
 
-void hostroute_route_drop(struct hostroute_table *table, struct hostroute *route)
+void hostroute_clone_drop(struct hostroute *route, spinlock_t *table_lock)
 {
-	lockdep_assert_held(&table->lock);
+	lockdep_assert_held(table_lock);
 	drops++;
 	if (on_drop)
 		on_drop(route);
@@ -64,11 +71,14 @@ bool hostroute_trace_learning(void)
 	return true;
 }
 
-void hostroute_trace_route(const struct hostroute_table *table,
-			   const struct hostroute *route,
+/* The tables of fixtures, by their owner: what is traced is traced under the lock. */
+static struct hostroute_table *traced[4];
+static unsigned int fixtures;
+
+void hostroute_trace_route(unsigned int netns, const struct hostroute *route,
 			   enum hostroute_outcome what, bool observed)
 {
-	lockdep_assert_held(&table->lock);
+	lockdep_assert_held(&traced[netns]->lock);
 	told.what = what;
 	told.route = *route;
 	told.observed = observed;
@@ -88,13 +98,16 @@ static void fixture_start(struct kunit *test, struct fixture *f, u32 max_routes)
 	limits.max_routes = max_routes;
 	f->stats = alloc_percpu(struct hostroute_stats);
 	KUNIT_ASSERT_NOT_NULL(test, (void __force *)f->stats);
-	KUNIT_ASSERT_EQ(test, hostroute_table_init(&f->table, f->stats, &limits), 0);
+	KUNIT_ASSERT_EQ(test, hostroute_index_init(&f->table, f->stats, &limits), 0);
 	f->now = MINUTE;
+	f->table.owner = fixtures++ % ARRAY_SIZE(traced);
+	traced[f->table.owner] = &f->table;
 }
 
 static void fixture_end(struct fixture *f)
 {
-	hostroute_table_exit(&f->table);
+	hostroute_bulk_flush(&f->table, true);
+	hostroute_index_exit(&f->table);
 	free_percpu(f->stats);
 }
 
@@ -119,13 +132,14 @@ static void done(struct kunit *test)
 
 static int suite_init(struct kunit_suite *suite)
 {
-	return hostroute_table_slab_init();
+	hostroute_index_module_init();
+	return hostroute_slab_init();
 }
 
 static void suite_exit(struct kunit_suite *suite)
 {
 	rcu_barrier();
-	hostroute_table_slab_exit();
+	hostroute_slab_exit();
 }
 
 static unsigned long stat(struct fixture *f, enum hostroute_outcome outcome)
@@ -136,11 +150,11 @@ static unsigned long stat(struct fixture *f, enum hostroute_outcome outcome)
 static struct hostroute_claim claim_of(const struct fixture *f, u32 n, u32 mtu)
 {
 	return (struct hostroute_claim) {
-		.key.daddr = cpu_to_be32(0x0a000000 + n),
+		.key.daddr = hostroute_addr_v4(cpu_to_be32(0x0a000000 + n)),
 		.now = f->now,
 		.mtu = mtu,
 		.estimate = 1500,
-		.router = cpu_to_be32(0xc0000201),
+		.router = hostroute_addr_v4(cpu_to_be32(0xc0000201)),
 		.ifindex = 7,
 		.class = HOSTROUTE_CLASS_PROVEN,
 	};
@@ -152,7 +166,7 @@ learn_as(struct fixture *f, u32 n, u32 mtu, enum hostroute_class class)
 	struct hostroute_claim claim = claim_of(f, n, mtu);
 
 	claim.class = class;
-	return hostroute_table_learn(&f->table, &claim);
+	return hostroute_learn(&f->table, &claim);
 }
 
 static __maybe_unused enum hostroute_outcome learn(struct fixture *f, u32 n, u32 mtu)
@@ -169,21 +183,21 @@ static __maybe_unused int pin(struct fixture *f, u32 n, u32 mtu)
 {
 	struct hostroute_claim claim = claim_of(f, n, 0);
 
-	return hostroute_table_pin(&f->table, &claim.key, mtu, f->now);
+	return hostroute_admin_pin(&f->table, &claim.key, mtu, f->now);
 }
 
 static __maybe_unused int del(struct fixture *f, u32 n)
 {
 	struct hostroute_claim claim = claim_of(f, n, 0);
 
-	return hostroute_table_del(&f->table, &claim.key);
+	return hostroute_admin_del(&f->table, &claim.key);
 }
 
 static __maybe_unused struct hostroute *lookup(struct fixture *f, u32 n)
 {
 	struct hostroute_claim claim = claim_of(f, n, 0);
 
-	return hostroute_table_find(&f->table, &claim.key);
+	return hostroute_index_find(&f->table, &claim.key);
 }
 
 static size_t list_length(const struct list_head *head)
@@ -207,13 +221,13 @@ static void expect_count(struct kunit *test, struct fixture *f, u32 count)
 	KUNIT_EXPECT_EQ(test, hostroute_table_count(t), count);
 	KUNIT_EXPECT_LE(test, count, t->limits.max_routes);
 	rcu_read_lock();
-	for (; (route = hostroute_table_next(t, &id)); id++) {
-		enum hostroute_rank rank = rank_of(route);
+	for (; (route = hostroute_index_next(t, &id)); id++) {
+		enum hostroute_rank rank = hostroute_rank_of(route);
 
 		ranks[rank]++;
 		forwarded += route->class == HOSTROUTE_CLASS_FORWARDED;
-		lowered_ones += rank == HOSTROUTE_RANK_PINNED && lowered(route);
-		KUNIT_EXPECT_PTR_EQ(test, hostroute_table_find(t, &route->key), route);
+		lowered_ones += rank == HOSTROUTE_RANK_PINNED && hostroute_is_lowered(route);
+		KUNIT_EXPECT_PTR_EQ(test, hostroute_index_find(t, &route->key), route);
 		KUNIT_EXPECT_PTR_EQ(test, rhashtable_lookup(&t->hash, &route->key,
 							    hash_params), route);
 		if (rank == HOSTROUTE_RANK_UNPROVEN)
@@ -231,7 +245,7 @@ static void expect_count(struct kunit *test, struct fixture *f, u32 count)
 	KUNIT_EXPECT_EQ(test, hostroute_table_count_forwarded(t), forwarded);
 	KUNIT_EXPECT_EQ(test, t->slots, ranks[HOSTROUTE_RANK_UNPROVEN]);
 	KUNIT_EXPECT_LE(test, t->slots, t->limits.max_unproven);
-	KUNIT_EXPECT_EQ(test, list_length(&t->lru), (size_t)ranks[HOSTROUTE_RANK_LEARNED]);
+	KUNIT_EXPECT_EQ(test, list_length(&t->lru), (size_t)ranks[HOSTROUTE_RANK_TRUSTED]);
 }
 
 /* Every route that ever was is accounted for, and its end was told. */

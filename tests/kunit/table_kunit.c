@@ -17,14 +17,14 @@ static void updates_count_once(struct kunit *test)
 	u32 n = *(const u32 *)test->param_value, i;
 	struct fixture *f = test->priv;
 
-	hostroute_table_set_max_routes(&f->table, 2);
+	hostroute_admin_set_max_routes(&f->table, 2);
 	KUNIT_EXPECT_EQ(test, learn(f, 2, 1400), HOSTROUTE_LEARNED);
 	for (i = 0; i < n; i++) {
 		/* Lower, the same, higher; from one router after another. */
 		struct hostroute_claim claim = claim_of(f, 1, 1400 - i / 10 % 700 + i % 2);
 
-		claim.router = cpu_to_be32(i);
-		hostroute_table_learn(&f->table, &claim);
+		claim.router = hostroute_addr_v4(cpu_to_be32(i));
+		hostroute_learn(&f->table, &claim);
 		f->now += SECOND / 100;
 	}
 	expect_count(test, f, 2);
@@ -46,7 +46,7 @@ static void learns_what_is_claimed(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, route);
 	KUNIT_EXPECT_EQ(test, route->mtu, 1400);
 	KUNIT_EXPECT_EQ(test, route->previous_mtu, 1500);
-	KUNIT_EXPECT_EQ(test, route->router, cpu_to_be32(0xc0000201));
+	KUNIT_EXPECT_EQ(test, route->router.v4, cpu_to_be32(0xc0000201));
 	KUNIT_EXPECT_EQ(test, route->ifindex, 7);
 	KUNIT_EXPECT_NULL(test, lookup(f, 2));
 	KUNIT_EXPECT_EQ(test, f->table.smallest_mtu, 1400);
@@ -74,7 +74,7 @@ static void never_raised(struct kunit *test)
 	/* Nor is that the link has become smaller than what was learned. */
 	claim = claim_of(f, 1, 1000);
 	claim.estimate = 1000;
-	KUNIT_EXPECT_EQ(test, hostroute_table_learn(&f->table, &claim),
+	KUNIT_EXPECT_EQ(test, hostroute_learn(&f->table, &claim),
 			HOSTROUTE_IGNORED_NOT_SMALLER);
 	KUNIT_EXPECT_EQ(test, lookup(f, 1)->mtu, 1300);
 	/* The path's own estimate is no news either. */
@@ -87,25 +87,25 @@ static void no_more_than_ip(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 	struct hostroute_claim claim = claim_of(f, 1, 1400);
-	struct hostroute *loose;
+	struct hostroute *device;
 
 	claim.estimate = 65536;
-	KUNIT_EXPECT_EQ(test, hostroute_table_learn(&f->table, &claim), HOSTROUTE_LEARNED);
+	KUNIT_EXPECT_EQ(test, hostroute_learn(&f->table, &claim), HOSTROUTE_LEARNED);
 	KUNIT_EXPECT_EQ(test, lookup(f, 1)->previous_mtu, 65535);
 	record(f, 2, 1400);
 	claim = claim_of(f, 2, 1300);
 	claim.estimate = 65536;
-	KUNIT_EXPECT_EQ(test, hostroute_table_learn(&f->table, &claim), HOSTROUTE_CONFIRMED);
+	KUNIT_EXPECT_EQ(test, hostroute_learn(&f->table, &claim), HOSTROUTE_CONFIRMED);
 	KUNIT_EXPECT_EQ(test, lookup(f, 2)->previous_mtu, 65535);
 
-	loose = hostroute_table_loose(U32_MAX - 1);
-	KUNIT_ASSERT_NOT_NULL(test, loose);
-	KUNIT_EXPECT_EQ(test, loose->mtu, 65535);
-	hostroute_table_set_loose(&f->table, loose, 1400);
-	KUNIT_EXPECT_EQ(test, loose->mtu, 1400);
-	hostroute_table_set_loose(&f->table, loose, 65536 + 68);
-	KUNIT_EXPECT_EQ(test, loose->mtu, 65535);
-	hostroute_table_end_loose(&f->table, loose);
+	device = hostroute_device_route_new(U32_MAX - 1);
+	KUNIT_ASSERT_NOT_NULL(test, device);
+	KUNIT_EXPECT_EQ(test, device->mtu, 65535);
+	hostroute_device_route_set(&f->table, device, 1400);
+	KUNIT_EXPECT_EQ(test, device->mtu, 1400);
+	hostroute_device_route_set(&f->table, device, 65536 + 68);
+	KUNIT_EXPECT_EQ(test, device->mtu, 65535);
+	hostroute_device_route_end(&f->table, device);
 }
 
 static void floor_applies(struct kunit *test)
@@ -143,7 +143,7 @@ static void ignores_at_limit(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 
-	hostroute_table_set_max_routes(&f->table, 2);
+	hostroute_admin_set_max_routes(&f->table, 2);
 	f->table.limits.at_limit = HOSTROUTE_AT_LIMIT_IGNORE;
 	KUNIT_EXPECT_EQ(test, learn(f, 1, 1400), HOSTROUTE_LEARNED);
 	KUNIT_EXPECT_EQ(test, learn(f, 2, 1400), HOSTROUTE_LEARNED);
@@ -159,10 +159,10 @@ static void zero_learns_nothing(struct kunit *test)
 	struct fixture *f = test->priv;
 
 	learn(f, 1, 1400);
-	hostroute_table_set_max_routes(&f->table, 0);
+	hostroute_admin_set_max_routes(&f->table, 0);
 	expect_count(test, f, 0);
 	KUNIT_EXPECT_EQ(test, learn(f, 1, 1400), HOSTROUTE_IGNORED_FULL);
-	hostroute_table_set_max_routes(&f->table, 1);
+	hostroute_admin_set_max_routes(&f->table, 1);
 	KUNIT_EXPECT_EQ(test, learn(f, 1, 1400), HOSTROUTE_LEARNED);
 }
 
@@ -173,9 +173,9 @@ static void maximum_lowered(struct kunit *test)
 
 	for (i = 0; i < 1000; i++)
 		learn(f, i, 1400);
-	hostroute_table_set_max_routes(&f->table, 1000);
+	hostroute_admin_set_max_routes(&f->table, 1000);
 	expect_count(test, f, 1000);
-	hostroute_table_set_max_routes(&f->table, 10);
+	hostroute_admin_set_max_routes(&f->table, 10);
 	expect_count(test, f, 10);
 	KUNIT_EXPECT_EQ(test, f->table.limits.max_routes, 10);
 	KUNIT_EXPECT_EQ(test, stat(f, HOSTROUTE_EVICTED), 990);
@@ -184,7 +184,7 @@ static void maximum_lowered(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, lookup(f, 990));
 	learn(f, 2000, 1400);
 	expect_count(test, f, 10);
-	hostroute_table_set_max_routes(&f->table, 11);
+	hostroute_admin_set_max_routes(&f->table, 11);
 	learn(f, 2001, 1400);
 	expect_count(test, f, 11);
 }
@@ -193,7 +193,7 @@ static void evicts_least_recently_used(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 
-	hostroute_table_set_max_routes(&f->table, 3);
+	hostroute_admin_set_max_routes(&f->table, 3);
 	learn(f, 1, 1400);
 	learn(f, 2, 1400);
 	learn(f, 3, 1400);
@@ -213,13 +213,13 @@ static void evicts_even_if_all_are_used(struct kunit *test)
 	struct fixture *f = test->priv;
 	u32 i;
 
-	hostroute_table_set_max_routes(&f->table, 2 * SECOND_CHANCES);
-	for (i = 0; i < 2 * SECOND_CHANCES; i++)
+	hostroute_admin_set_max_routes(&f->table, 2 * HOSTROUTE_SECOND_CHANCES);
+	for (i = 0; i < 2 * HOSTROUTE_SECOND_CHANCES; i++)
 		learn(f, i, 1400);
-	for (i = 0; i < 2 * SECOND_CHANCES; i++)
+	for (i = 0; i < 2 * HOSTROUTE_SECOND_CHANCES; i++)
 		hostroute_mark_used(lookup(f, i));
 	KUNIT_EXPECT_EQ(test, learn(f, 9999, 1400), HOSTROUTE_LEARNED);
-	expect_count(test, f, 2 * SECOND_CHANCES);
+	expect_count(test, f, 2 * HOSTROUTE_SECOND_CHANCES);
 	KUNIT_EXPECT_EQ(test, stat(f, HOSTROUTE_EVICTED), 1);
 }
 
@@ -232,16 +232,16 @@ static void expires(struct kunit *test)
 	learn(f, 1, 1400);
 	f->now += SECOND;
 	learn(f, 2, 1400);
-	KUNIT_EXPECT_EQ(test, hostroute_table_sweep(&f->table, begun + life - 1),
+	KUNIT_EXPECT_EQ(test, hostroute_bulk_sweep(&f->table, begun + life - 1),
 			begun + life);
 	expect_count(test, f, 2);
-	KUNIT_EXPECT_EQ(test, hostroute_table_sweep(&f->table, begun + life),
+	KUNIT_EXPECT_EQ(test, hostroute_bulk_sweep(&f->table, begun + life),
 			begun + life + SECOND);
 	expect_count(test, f, 1);
 	KUNIT_EXPECT_NULL(test, lookup(f, 1));
 	KUNIT_EXPECT_EQ(test, stat(f, HOSTROUTE_EXPIRED), 1);
 	KUNIT_EXPECT_EQ(test, drops, 1);
-	KUNIT_EXPECT_EQ(test, hostroute_table_sweep(&f->table, begun + 2 * life), 0);
+	KUNIT_EXPECT_EQ(test, hostroute_bulk_sweep(&f->table, begun + 2 * life), 0);
 	expect_count(test, f, 0);
 	KUNIT_EXPECT_EQ(test, f->table.smallest_mtu, U32_MAX);
 }
@@ -253,7 +253,7 @@ static void sweeps_more_than_a_batch(struct kunit *test)
 
 	for (i = 0; i < 10 * BATCH; i++)
 		learn(f, i, 1400);
-	hostroute_table_sweep(&f->table, f->now + 3600 * SECOND);
+	hostroute_bulk_sweep(&f->table, f->now + 3600 * SECOND);
 	expect_count(test, f, 0);
 	KUNIT_EXPECT_EQ(test, stat(f, HOSTROUTE_EXPIRED), 10 * BATCH);
 }
@@ -269,7 +269,7 @@ static void message_extends_life(struct kunit *test)
 	f->now = begun + life - 1;
 	KUNIT_EXPECT_EQ(test, learn(f, 1, 1400), HOSTROUTE_REFRESHED);
 	KUNIT_EXPECT_EQ(test, learn(f, 2, 1450), HOSTROUTE_IGNORED_NOT_SMALLER);
-	hostroute_table_sweep(&f->table, begun + life);
+	hostroute_bulk_sweep(&f->table, begun + life);
 	KUNIT_EXPECT_NOT_NULL(test, lookup(f, 1));
 	KUNIT_EXPECT_NULL(test, lookup(f, 2));
 }
@@ -280,11 +280,11 @@ static void zero_never_expires(struct kunit *test)
 
 	f->table.limits.expire = 0;
 	learn(f, 1, 1400);
-	KUNIT_EXPECT_EQ(test, hostroute_table_sweep(&f->table, U64_MAX), 0);
+	KUNIT_EXPECT_EQ(test, hostroute_bulk_sweep(&f->table, U64_MAX), 0);
 	expect_count(test, f, 1);
 	/* A changed limit acts on routes that are there. */
 	f->table.limits.expire = 1;
-	hostroute_table_sweep(&f->table, f->now + SECOND);
+	hostroute_bulk_sweep(&f->table, f->now + SECOND);
 	expect_count(test, f, 0);
 }
 
@@ -299,9 +299,9 @@ static void time_does_not_go_back(struct kunit *test)
 	f->now = begun - SECOND;
 	KUNIT_EXPECT_EQ(test, learn(f, 1, 1400), HOSTROUTE_REFRESHED);
 	KUNIT_EXPECT_EQ(test, learn(f, 2, 1400), HOSTROUTE_LEARNED);
-	hostroute_table_sweep(&f->table, begun + life - 1);
+	hostroute_bulk_sweep(&f->table, begun + life - 1);
 	expect_count(test, f, 2);
-	hostroute_table_sweep(&f->table, begun + life);
+	hostroute_bulk_sweep(&f->table, begun + life);
 	expect_count(test, f, 0);
 }
 
@@ -326,7 +326,7 @@ static void flushes(struct kunit *test)
 
 	for (i = 0; i < 3 * BATCH + 1; i++)
 		learn(f, i, 1400);
-	hostroute_table_flush(&f->table, false);
+	hostroute_bulk_flush(&f->table, false);
 	expect_count(test, f, 0);
 	KUNIT_EXPECT_EQ(test, stat(f, HOSTROUTE_FLUSHED), 3 * BATCH + 1);
 	KUNIT_EXPECT_EQ(test, drops, 3 * BATCH + 1);
@@ -344,9 +344,9 @@ static void walk_goes_on_where_it_stopped(struct kunit *test)
 		learn(f, i, 1400);
 	for (;; id++) {
 		rcu_read_lock();
-		route = hostroute_table_next(&f->table, &id);
+		route = hostroute_index_next(&f->table, &id);
 		if (route)
-			KUNIT_EXPECT_EQ(test, route->key.daddr,
+			KUNIT_EXPECT_EQ(test, route->key.daddr.v4,
 					cpu_to_be32(0x0a000000 + seen));
 		rcu_read_unlock();
 		if (!route)
@@ -366,7 +366,7 @@ static void vrfs_are_apart(struct kunit *test)
 
 	learn(f, 1, 1400);
 	claim.key.l3mdev = 5;
-	KUNIT_EXPECT_EQ(test, hostroute_table_learn(&f->table, &claim), HOSTROUTE_LEARNED);
+	KUNIT_EXPECT_EQ(test, hostroute_learn(&f->table, &claim), HOSTROUTE_LEARNED);
 	KUNIT_EXPECT_EQ(test, lookup(f, 1)->mtu, 1400);
 	expect_count(test, f, 2);
 }
@@ -385,7 +385,7 @@ static void namespaces_are_apart(struct kunit *test)
 	expect_count(test, g, 1);
 	KUNIT_EXPECT_EQ(test, lookup(f, 1)->mtu, 1400);
 	KUNIT_EXPECT_EQ(test, stat(f, HOSTROUTE_EVICTED), 0);
-	hostroute_table_flush(&f->table, false);
+	hostroute_bulk_flush(&f->table, false);
 	expect_count(test, g, 1);
 	fixture_end(g);
 }
@@ -405,7 +405,7 @@ static void references_keep_a_route(struct kunit *test)
 
 	learn(f, 1, 1400);
 	route = lookup_and_hold(f, 1);
-	hostroute_table_flush(&f->table, false);
+	hostroute_bulk_flush(&f->table, false);
 	rcu_barrier();
 	/* KASAN would tell if the table's had been the last. */
 	KUNIT_EXPECT_TRUE(test, hostroute_is_dead(route));
@@ -420,7 +420,7 @@ static void unproven_has_its_own_share(struct kunit *test)
 	struct fixture *f = test->priv;
 	u32 i;
 
-	KUNIT_EXPECT_EQ(test, hostroute_table_set_max_routes(&f->table, 80), 0);
+	KUNIT_EXPECT_EQ(test, hostroute_admin_set_max_routes(&f->table, 80), 0);
 	KUNIT_EXPECT_EQ(test, f->table.limits.max_unproven, 10);
 	for (i = 0; i < 50; i++)
 		learn(f, i, 1400);
@@ -431,16 +431,16 @@ static void unproven_has_its_own_share(struct kunit *test)
 		KUNIT_EXPECT_NOT_NULL(test, lookup(f, i));
 	expect_balance(test, f);
 
-	hostroute_table_set_max_unproven(&f->table, 0);
+	hostroute_admin_set_max_unproven(&f->table, 0);
 	expect_count(test, f, 50);
 	KUNIT_EXPECT_EQ(test, record(f, 1, 1300), HOSTROUTE_OUTRANKED);
 	KUNIT_EXPECT_EQ(test, record(f, 5000, 1300), HOSTROUTE_IGNORED_FULL);
 	/* Set once, the share does not follow; "auto" follows again. */
-	hostroute_table_set_max_routes(&f->table, 800);
+	hostroute_admin_set_max_routes(&f->table, 800);
 	KUNIT_EXPECT_EQ(test, f->table.limits.max_unproven, 0);
-	hostroute_table_set_max_unproven(&f->table, HOSTROUTE_MAX_UNPROVEN_AUTO);
+	hostroute_admin_set_max_unproven(&f->table, HOSTROUTE_MAX_UNPROVEN_AUTO);
 	KUNIT_EXPECT_EQ(test, f->table.limits.max_unproven, 100);
-	hostroute_table_set_max_routes(&f->table, 8000);
+	hostroute_admin_set_max_routes(&f->table, 8000);
 	KUNIT_EXPECT_EQ(test, f->table.limits.max_unproven, 1000);
 }
 
@@ -449,7 +449,7 @@ static void unproven_is_evicted_at_random(struct kunit *test)
 	struct fixture *f = test->priv;
 	u32 i, survivors = 0;
 
-	hostroute_table_set_max_unproven(&f->table, 64);
+	hostroute_admin_set_max_unproven(&f->table, 64);
 	for (i = 0; i < 64; i++)
 		record(f, i, 1400);
 	for (; i < 128; i++)
@@ -480,10 +480,10 @@ static void unproven_has_its_own_life_and_floor(struct kunit *test)
 	learn(f, 2, 1400);
 	KUNIT_EXPECT_EQ(test, f->table.smallest_mtu, 1400);
 
-	KUNIT_EXPECT_EQ(test, hostroute_table_sweep(&f->table, begun + life - 1),
+	KUNIT_EXPECT_EQ(test, hostroute_bulk_sweep(&f->table, begun + life - 1),
 			begun + life);
 	expect_count(test, f, 2);
-	KUNIT_EXPECT_EQ(test, hostroute_table_sweep(&f->table, begun + life),
+	KUNIT_EXPECT_EQ(test, hostroute_bulk_sweep(&f->table, begun + life),
 			begun + HOSTROUTE_EXPIRE_DEFAULT * SECOND);
 	KUNIT_EXPECT_NULL(test, lookup(f, 1));
 	KUNIT_EXPECT_NOT_NULL(test, lookup(f, 2));
@@ -560,8 +560,8 @@ static void weaker_evicts_nothing(struct kunit *test)
 	struct fixture *f = test->priv;
 	u32 i;
 
-	hostroute_table_set_max_routes(&f->table, 4);
-	hostroute_table_set_max_unproven(&f->table, 4);
+	hostroute_admin_set_max_routes(&f->table, 4);
+	hostroute_admin_set_max_unproven(&f->table, 4);
 	pin(f, 0, 1400);
 	pin(f, 1, 1400);
 	learn(f, 2, 1400);
@@ -580,7 +580,7 @@ static void weaker_evicts_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pin(f, 7, 1400), -ENOSPC);
 	KUNIT_EXPECT_EQ(test, pin(f, 6, 1300), 0);
 	KUNIT_EXPECT_EQ(test, learn(f, 6, 1200), HOSTROUTE_LOWERED);
-	KUNIT_EXPECT_EQ(test, hostroute_table_set_max_routes(&f->table, 3), -EBUSY);
+	KUNIT_EXPECT_EQ(test, hostroute_admin_set_max_routes(&f->table, 3), -EBUSY);
 	KUNIT_EXPECT_EQ(test, f->table.limits.max_routes, 4);
 	expect_count(test, f, 4);
 	expect_balance(test, f);
@@ -591,8 +591,8 @@ static void unproven_gives_way(struct kunit *test)
 	struct fixture *f = test->priv;
 	u32 i;
 
-	hostroute_table_set_max_routes(&f->table, 10);
-	hostroute_table_set_max_unproven(&f->table, 10);
+	hostroute_admin_set_max_routes(&f->table, 10);
+	hostroute_admin_set_max_unproven(&f->table, 10);
 	for (i = 0; i < 10; i++)
 		record(f, i, 1400);
 	/* Also if messages may not evict: a forged one must not keep a real one out. */
@@ -608,10 +608,10 @@ static void unproven_gives_way(struct kunit *test)
 
 	/* And when the maximum is lowered. */
 	f->table.limits.at_limit = HOSTROUTE_AT_LIMIT_EVICT;
-	hostroute_table_set_max_routes(&f->table, 13);
+	hostroute_admin_set_max_routes(&f->table, 13);
 	for (i = 0; i < 3; i++)
 		record(f, i, 1400);
-	hostroute_table_set_max_routes(&f->table, 10);
+	hostroute_admin_set_max_routes(&f->table, 10);
 	expect_count(test, f, 10);
 	KUNIT_EXPECT_EQ(test, f->table.slots, 0);
 	KUNIT_EXPECT_NOT_NULL(test, lookup(f, 300));
@@ -623,7 +623,7 @@ static void unproven_does_not_tell_what_is_learned(struct kunit *test)
 	struct fixture *f = test->priv;
 	u32 i;
 
-	hostroute_table_set_max_routes(&f->table, 80);
+	hostroute_admin_set_max_routes(&f->table, 80);
 	for (i = 0; i < 10; i++)
 		record(f, i, 1400);
 	for (i = 100; i < 400; i++)
@@ -641,7 +641,7 @@ static u32 admitted(struct fixture *f, u32 room)
 {
 	u32 i, n = 0;
 
-	hostroute_table_flush(&f->table, true);
+	hostroute_bulk_flush(&f->table, true);
 	for (i = room; i < f->table.limits.max_routes; i++)
 		learn(f, i, 1400);
 	for (i = 1000; i < 2000; i++)
@@ -655,7 +655,7 @@ static void last_places_are_left_to_chance(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 
-	hostroute_table_set_max_routes(&f->table, 800);
+	hostroute_admin_set_max_routes(&f->table, 800);
 	KUNIT_EXPECT_EQ(test, admitted(f, 800), 1000);
 	KUNIT_EXPECT_EQ(test, admitted(f, 100), 1000);
 	KUNIT_EXPECT_EQ(test, admitted(f, 0), 0);
@@ -678,7 +678,7 @@ static void pinned_is_lowered_for_a_while(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, learn(f, 1, 1400), HOSTROUTE_IGNORED_NOT_SMALLER);
 	KUNIT_EXPECT_EQ(test, learn(f, 1, 1300), HOSTROUTE_REFRESHED);
 	KUNIT_EXPECT_EQ(test, record(f, 1, 600), HOSTROUTE_OUTRANKED);
-	KUNIT_EXPECT_EQ(test, hostroute_table_sweep(&f->table, U64_MAX), 0);
+	KUNIT_EXPECT_EQ(test, hostroute_bulk_sweep(&f->table, U64_MAX), 0);
 	expect_count(test, f, 1);
 
 	KUNIT_EXPECT_EQ(test, learn(f, 1, 1200), HOSTROUTE_LOWERED);
@@ -689,10 +689,10 @@ static void pinned_is_lowered_for_a_while(struct kunit *test)
 	f->now += SECOND;
 	KUNIT_EXPECT_EQ(test, learn(f, 1, 1200), HOSTROUTE_REFRESHED);
 	syncs = 0;
-	KUNIT_EXPECT_EQ(test, hostroute_table_sweep(&f->table, begun + life),
+	KUNIT_EXPECT_EQ(test, hostroute_bulk_sweep(&f->table, begun + life),
 			begun + life + SECOND);
 	KUNIT_EXPECT_EQ(test, route->mtu, 1200);
-	KUNIT_EXPECT_EQ(test, hostroute_table_sweep(&f->table, begun + life + SECOND), 0);
+	KUNIT_EXPECT_EQ(test, hostroute_bulk_sweep(&f->table, begun + life + SECOND), 0);
 	KUNIT_EXPECT_EQ(test, route->mtu, 1300);
 	KUNIT_EXPECT_EQ(test, syncs, 1);
 	KUNIT_EXPECT_EQ(test, stat(f, HOSTROUTE_RESTORED), 1);
@@ -705,7 +705,7 @@ static void pinned_is_lowered_for_a_while(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, learn(f, 1, 1250), HOSTROUTE_LOWERED);
 	KUNIT_EXPECT_EQ(test, route->mtu, 1250);
 	/* flush learned takes what was learned, and no more. */
-	hostroute_table_flush(&f->table, false);
+	hostroute_bulk_flush(&f->table, false);
 	KUNIT_EXPECT_EQ(test, route->mtu, 1300);
 	/* Pinned anew, the old lowering is of no account. */
 	learn(f, 1, 1200);
@@ -743,9 +743,9 @@ static void flush_spares_the_pinned(struct kunit *test)
 		learn(f, i + 1, 1400);
 		record(f, i + 2, 1400);
 	}
-	hostroute_table_flush(&f->table, false);
+	hostroute_bulk_flush(&f->table, false);
 	expect_count(test, f, BATCH);
-	hostroute_table_flush(&f->table, true);
+	hostroute_bulk_flush(&f->table, true);
 	expect_count(test, f, 0);
 	expect_balance(test, f);
 }
@@ -754,15 +754,15 @@ static void pinned_count(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 
-	hostroute_table_set_max_routes(&f->table, 0);
+	hostroute_admin_set_max_routes(&f->table, 0);
 	KUNIT_EXPECT_EQ(test, pin(f, 1, 1400), -ENOSPC);
-	hostroute_table_set_max_routes(&f->table, 1);
+	hostroute_admin_set_max_routes(&f->table, 1);
 	KUNIT_EXPECT_EQ(test, pin(f, 1, 1400), 0);
 	expect_count(test, f, 1);
-	KUNIT_EXPECT_EQ(test, hostroute_table_set_max_routes(&f->table, 0), -EBUSY);
+	KUNIT_EXPECT_EQ(test, hostroute_admin_set_max_routes(&f->table, 0), -EBUSY);
 	KUNIT_EXPECT_EQ(test, learn(f, 2, 1400), HOSTROUTE_IGNORED_FULL);
 	del(f, 1);
-	KUNIT_EXPECT_EQ(test, hostroute_table_set_max_routes(&f->table, 0), 0);
+	KUNIT_EXPECT_EQ(test, hostroute_admin_set_max_routes(&f->table, 0), 0);
 }
 
 static void gives_memory_back(struct kunit *test)
@@ -776,8 +776,8 @@ static void gives_memory_back(struct kunit *test)
 	for (i = 1001; i <= 1020; i++)
 		record(f, i, 1400);
 	hostroute_mark_used(lookup(f, 1));
-	KUNIT_EXPECT_EQ(test, hostroute_table_shrink(&f->table, 0), 0);
-	KUNIT_EXPECT_EQ(test, hostroute_table_shrink(&f->table, 120), 120);
+	KUNIT_EXPECT_EQ(test, hostroute_bulk_shrink(&f->table, 0), 0);
+	KUNIT_EXPECT_EQ(test, hostroute_bulk_shrink(&f->table, 120), 120);
 	/* The unproven first, then the least recently used. */
 	KUNIT_EXPECT_EQ(test, f->table.slots, 0);
 	KUNIT_EXPECT_NOT_NULL(test, lookup(f, 1));
@@ -785,7 +785,7 @@ static void gives_memory_back(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, lookup(f, 101));
 	KUNIT_EXPECT_NOT_NULL(test, lookup(f, 102));
 	expect_count(test, f, 201);
-	KUNIT_EXPECT_EQ(test, hostroute_table_shrink(&f->table, ULONG_MAX), 200);
+	KUNIT_EXPECT_EQ(test, hostroute_bulk_shrink(&f->table, ULONG_MAX), 200);
 	expect_count(test, f, 1);
 	KUNIT_EXPECT_EQ(test, lookup(f, 0)->class, HOSTROUTE_CLASS_PINNED);
 	KUNIT_EXPECT_EQ(test, stat(f, HOSTROUTE_RECLAIMED), 320);
@@ -802,10 +802,10 @@ static void vrf_takes_its_routes_along(struct kunit *test)
 		learn(f, i, 1400);
 		claim = claim_of(f, i, 1300);
 		claim.key.l3mdev = 5;
-		hostroute_table_learn(&f->table, &claim);
+		hostroute_learn(&f->table, &claim);
 	}
 	expect_count(test, f, 4 * BATCH);
-	hostroute_table_forget_vrf(&f->table, 5);
+	hostroute_bulk_forget_vrf(&f->table, 5);
 	expect_count(test, f, 2 * BATCH);
 	for (i = 0; i < 2 * BATCH; i++)
 		KUNIT_EXPECT_EQ(test, lookup(f, i)->mtu, 1400);
@@ -853,14 +853,14 @@ static void ages_right_for_ever(struct kunit *test)
 		f->now = at;
 		f->table.limits.expire = age;
 		KUNIT_ASSERT_EQ(test, learn(f, 1, 1400), HOSTROUTE_LEARNED);
-		KUNIT_EXPECT_EQ(test, hostroute_table_sweep(&f->table, end - tick), end);
+		KUNIT_EXPECT_EQ(test, hostroute_bulk_sweep(&f->table, end - tick), end);
 		KUNIT_EXPECT_FALSE(test, hostroute_table_expired(&f->table, lookup(f, 1),
 								 end - tick));
 		/* Its last message is a tick before its end. */
 		f->now = end - tick;
 		KUNIT_EXPECT_EQ(test, learn(f, 1, 1400), HOSTROUTE_REFRESHED);
-		KUNIT_EXPECT_EQ(test, hostroute_table_sweep(&f->table, end), 2 * end - tick - at);
-		KUNIT_EXPECT_EQ(test, hostroute_table_sweep(&f->table, 2 * end - tick - at), 0);
+		KUNIT_EXPECT_EQ(test, hostroute_bulk_sweep(&f->table, end), 2 * end - tick - at);
+		KUNIT_EXPECT_EQ(test, hostroute_bulk_sweep(&f->table, 2 * end - tick - at), 0);
 		KUNIT_EXPECT_NULL(test, lookup(f, 1));
 
 		/* Nobody looked for that long: dead, and not young again. */
@@ -872,7 +872,7 @@ static void ages_right_for_ever(struct kunit *test)
 		f->now = end;
 		KUNIT_EXPECT_EQ(test, learn(f, 1, 1400), HOSTROUTE_LEARNED);
 		KUNIT_EXPECT_EQ(test, lookup(f, 1)->mtu, 1400);
-		hostroute_table_sweep(&f->table, end + HOSTROUTE_EXPIRE_DEFAULT * SECOND);
+		hostroute_bulk_sweep(&f->table, end + HOSTROUTE_EXPIRE_DEFAULT * SECOND);
 		KUNIT_EXPECT_NULL(test, lookup(f, 1));
 
 		/* For ever is for ever. */
@@ -880,9 +880,9 @@ static void ages_right_for_ever(struct kunit *test)
 		f->table.now = 0;
 		f->now = at;
 		learn(f, 1, 1400);
-		KUNIT_EXPECT_EQ(test, hostroute_table_sweep(&f->table, end), 0);
+		KUNIT_EXPECT_EQ(test, hostroute_bulk_sweep(&f->table, end), 0);
 		KUNIT_EXPECT_NOT_NULL(test, lookup(f, 1));
-		hostroute_table_flush(&f->table, true);
+		hostroute_bulk_flush(&f->table, true);
 	}
 	expect_balance(test, f);
 }
@@ -945,8 +945,8 @@ static void survives_every_failed_allocation(struct kunit *test)
 	unsigned int failed = 0, most = 0;
 	u32 i;
 
-	hostroute_table_set_max_routes(&f->table, 500);
-	hostroute_table_set_max_unproven(&f->table, 200);
+	hostroute_admin_set_max_routes(&f->table, 500);
+	hostroute_admin_set_max_unproven(&f->table, 200);
 	/* Into room, through every growth of the arrays; then into a full table. */
 	for (i = 0; i < 900; i++) {
 		unsigned int now = fails_each(test, f, i, classes[i % 3]);
@@ -1003,8 +1003,8 @@ static void survives_every_failed_step(struct kunit *test)
 	struct fixture *f = test->priv;
 	u32 i;
 
-	hostroute_table_set_max_routes(&f->table, 40);
-	hostroute_table_set_max_unproven(&f->table, 10);
+	hostroute_admin_set_max_routes(&f->table, 40);
+	hostroute_admin_set_max_unproven(&f->table, 10);
 	for (i = 0; i < 30; i++) {
 		/* The route, its id, its place in the hash; a slot. Where another has to
 		 * go for it, its id and slot are that one's.
@@ -1031,7 +1031,7 @@ static void expect_told(struct kunit *test, enum hostroute_outcome what, u32 n,
 {
 	KUNIT_EXPECT_STREQ(test, hostroute_stats_name(told.what),
 			   hostroute_stats_name(what));
-	KUNIT_EXPECT_EQ(test, told.route.key.daddr, cpu_to_be32(0x0a000000 + n));
+	KUNIT_EXPECT_EQ(test, told.route.key.daddr.v4, cpu_to_be32(0x0a000000 + n));
 	KUNIT_EXPECT_EQ(test, told.route.class, class);
 	KUNIT_EXPECT_EQ(test, told.route.mtu, mtu);
 	KUNIT_EXPECT_EQ(test, told.route.previous_mtu, previous_mtu);
@@ -1044,7 +1044,7 @@ static void tells_what_messages_do(struct kunit *test)
 
 	record(f, 1, 1400);
 	expect_told(test, HOSTROUTE_LEARNED, 1, HOSTROUTE_CLASS_UNPROVEN, 1400, 1500);
-	KUNIT_EXPECT_EQ(test, told.route.router, cpu_to_be32(0xc0000201));
+	KUNIT_EXPECT_EQ(test, told.route.router.v4, cpu_to_be32(0xc0000201));
 	KUNIT_EXPECT_EQ(test, told.route.ifindex, 7);
 	/* What was unproven counts for nothing. */
 	learn(f, 1, 1300);
@@ -1070,7 +1070,7 @@ static void tells_what_ends_a_route(struct kunit *test)
 	learn(f, 1, 1300);
 	expect_told(test, HOSTROUTE_LOWERED, 1, HOSTROUTE_CLASS_PINNED, 1300, 1400);
 	f->now += 600 * SECOND;
-	hostroute_table_sweep(&f->table, f->now);
+	hostroute_bulk_sweep(&f->table, f->now);
 	expect_told(test, HOSTROUTE_RESTORED, 1, HOSTROUTE_CLASS_PINNED, 1400, 1300);
 	learn(f, 2, 1300);
 	pin(f, 2, 1200);
@@ -1080,17 +1080,17 @@ static void tells_what_ends_a_route(struct kunit *test)
 
 	learn(f, 3, 1300);
 	f->now += 600 * SECOND;
-	hostroute_table_sweep(&f->table, f->now);
+	hostroute_bulk_sweep(&f->table, f->now);
 	expect_told(test, HOSTROUTE_EXPIRED, 3, HOSTROUTE_CLASS_PROVEN, 1300, 1500);
 	learn(f, 4, 1300);
-	hostroute_table_set_max_routes(&f->table, 1);
+	hostroute_admin_set_max_routes(&f->table, 1);
 	expect_told(test, HOSTROUTE_EVICTED, 4, HOSTROUTE_CLASS_PROVEN, 1300, 1500);
-	hostroute_table_set_max_routes(&f->table, 2);
+	hostroute_admin_set_max_routes(&f->table, 2);
 	learn(f, 5, 1300);
-	hostroute_table_shrink(&f->table, 1);
+	hostroute_bulk_shrink(&f->table, 1);
 	expect_told(test, HOSTROUTE_RECLAIMED, 5, HOSTROUTE_CLASS_PROVEN, 1300, 1500);
 	learn(f, 6, 1300);
-	hostroute_table_flush(&f->table, false);
+	hostroute_bulk_flush(&f->table, false);
 	expect_told(test, HOSTROUTE_FLUSHED, 6, HOSTROUTE_CLASS_PROVEN, 1300, 1500);
 	expect_balance(test, f);
 }
@@ -1138,7 +1138,7 @@ static void expect_foretold(struct kunit *test, struct fixture *f, u32 n, u32 mt
 	take_snapshot(f, n, &before);
 	/* Nor does it take any memory. */
 	fail_step = 1;
-	KUNIT_EXPECT_EQ(test, hostroute_table_learn(&f->table, &claim), expected);
+	KUNIT_EXPECT_EQ(test, hostroute_learn(&f->table, &claim), expected);
 	KUNIT_EXPECT_EQ(test, fail_step, 1);
 	fail_step = 0;
 	take_snapshot(f, n, &after);
@@ -1149,7 +1149,7 @@ static void expect_foretold(struct kunit *test, struct fixture *f, u32 n, u32 mt
 	foretold = told.route;
 
 	claim.dry_run = false;
-	KUNIT_EXPECT_EQ(test, hostroute_table_learn(&f->table, &claim), expected);
+	KUNIT_EXPECT_EQ(test, hostroute_learn(&f->table, &claim), expected);
 	KUNIT_EXPECT_FALSE(test, told.observed);
 	KUNIT_EXPECT_EQ(test, told.what, expected);
 	KUNIT_EXPECT_EQ(test, memcmp(&told.route, &foretold, sizeof(foretold)), 0);
@@ -1162,8 +1162,8 @@ static void dry_run_foretells(struct kunit *test)
 	const enum hostroute_class local = HOSTROUTE_CLASS_LOCAL;
 	struct fixture *f = test->priv;
 
-	hostroute_table_set_max_routes(&f->table, 3);
-	hostroute_table_set_max_unproven(&f->table, 1);
+	hostroute_admin_set_max_routes(&f->table, 3);
+	hostroute_admin_set_max_unproven(&f->table, 1);
 	expect_foretold(test, f, 1, 1500, unproven, HOSTROUTE_IGNORED_NOT_SMALLER);
 	expect_foretold(test, f, 1, 1400, unproven, HOSTROUTE_LEARNED);
 	expect_foretold(test, f, 1, 1400, unproven, HOSTROUTE_REFRESHED);
@@ -1196,8 +1196,8 @@ static void dry_run_foretells(struct kunit *test)
 	expect_foretold(test, f, 8, 1400, proven, HOSTROUTE_REFRESHED);
 	expect_foretold(test, f, 8, 1300, proven, HOSTROUTE_LOWERED);
 	expect_foretold(test, f, 8, 1200, unproven, HOSTROUTE_OUTRANKED);
-	hostroute_table_flush(&f->table, true);
-	hostroute_table_set_max_routes(&f->table, 0);
+	hostroute_bulk_flush(&f->table, true);
+	hostroute_admin_set_max_routes(&f->table, 0);
 	expect_foretold(test, f, 1, 1400, proven, HOSTROUTE_IGNORED_FULL);
 	expect_count(test, f, 0);
 	expect_balance(test, f);
@@ -1215,17 +1215,17 @@ static void dry_run_sees_time_pass(struct kunit *test)
 	f->now += 600 * SECOND - 1;
 	claim = claim_of(f, 1, 1300);
 	claim.dry_run = true;
-	KUNIT_EXPECT_EQ(test, hostroute_table_learn(&f->table, &claim),
+	KUNIT_EXPECT_EQ(test, hostroute_learn(&f->table, &claim),
 			HOSTROUTE_REFRESHED);
 	f->now++;
 	claim = claim_of(f, 1, 1350);
 	claim.dry_run = true;
-	KUNIT_EXPECT_EQ(test, hostroute_table_learn(&f->table, &claim), HOSTROUTE_LEARNED);
+	KUNIT_EXPECT_EQ(test, hostroute_learn(&f->table, &claim), HOSTROUTE_LEARNED);
 	KUNIT_EXPECT_EQ(test, stat(f, HOSTROUTE_EXPIRED), 1);
 	expect_count(test, f, 1);
 	claim = claim_of(f, 2, 1350);
 	claim.dry_run = true;
-	KUNIT_EXPECT_EQ(test, hostroute_table_learn(&f->table, &claim), HOSTROUTE_LOWERED);
+	KUNIT_EXPECT_EQ(test, hostroute_learn(&f->table, &claim), HOSTROUTE_LOWERED);
 	KUNIT_EXPECT_EQ(test, lookup(f, 2)->mtu, 1400);
 	expect_count(test, f, 1);
 }
@@ -1261,11 +1261,11 @@ static void next_to_expire_leave_first(struct kunit *test)
 	f->now += SECOND;
 	record(f, 1, 1400);
 	learn(f, 1000, 1400);
-	hostroute_table_set_max_unproven(&f->table, 2);
+	hostroute_admin_set_max_unproven(&f->table, 2);
 	expect_count(test, f, 3);
 	KUNIT_EXPECT_NOT_NULL(test, lookup(f, 300));
 	KUNIT_EXPECT_NOT_NULL(test, lookup(f, 1));
-	hostroute_table_set_max_routes(&f->table, 2);
+	hostroute_admin_set_max_routes(&f->table, 2);
 	expect_count(test, f, 2);
 	KUNIT_EXPECT_NOT_NULL(test, lookup(f, 1));
 	KUNIT_EXPECT_NOT_NULL(test, lookup(f, 1000));
@@ -1292,7 +1292,7 @@ static void many_leave(struct kunit *test)
 	struct hostroute *held[3];
 	u32 n, turn, count = 2 * CROWD + 2 * BATCH + 1;
 
-	hostroute_table_set_max_routes(&f->table, 2 * count);
+	hostroute_admin_set_max_routes(&f->table, 2 * count);
 	for (turn = 0; turn < 3; turn++) {
 		for (n = 0; n < count; n++)
 			learn(f, n, 1400);
@@ -1300,13 +1300,13 @@ static void many_leave(struct kunit *test)
 		KUNIT_EXPECT_GT(test, buckets(f), 1024U);
 		held[turn] = lookup_and_hold(f, turn * CROWD);
 		if (turn == 0) {
-			hostroute_table_flush(&f->table, true);
+			hostroute_bulk_flush(&f->table, true);
 		} else if (turn == 1) {
-			hostroute_table_set_max_routes(&f->table, 0);
-			hostroute_table_set_max_routes(&f->table, 2 * count);
+			hostroute_admin_set_max_routes(&f->table, 0);
+			hostroute_admin_set_max_routes(&f->table, 2 * count);
 		} else {
 			f->now += 600 * SECOND;
-			hostroute_table_sweep(&f->table, f->now);
+			hostroute_bulk_sweep(&f->table, f->now);
 		}
 		expect_count(test, f, 0);
 		KUNIT_EXPECT_TRUE(test, f->table.hash.p.automatic_shrinking);
@@ -1329,7 +1329,7 @@ static enum hostroute_outcome learn_knowing(struct fixture *f, u32 n, int l3mdev
 
 	claim.key.l3mdev = l3mdev;
 	claim.known = known;
-	return hostroute_table_learn(&f->table, &claim);
+	return hostroute_learn(&f->table, &claim);
 }
 
 /* What a socket is under may be another's route, or none any more. */

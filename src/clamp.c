@@ -15,7 +15,11 @@
  * A waiting clamp carries no MTU: when it runs it takes what the table says
  * then, so that of two messages the lower wins.
  */
+#include "clamp.h"
 #include "../pmtu_hostroute.h"
+#include "clone.h"
+#include "ipv4/stock.h"
+#include "trace.h"
 
 #include <linux/hashtable.h>
 #include <linux/slab.h>
@@ -24,14 +28,14 @@
 /* Waiting clamps in a namespace. A socket beyond that follows at its next
  * send all the same, only its retransmission waits for the timer.
  */
-#define MAX_WAITING	1024
+#define MAX_CLAMPS	1024
 
 /* Between two tries, jiffies; doubled while nobody lets go. */
 #define RETRY_MAX	(HZ / 10)
 
 struct clamp {
-	struct hlist_node	node;	/* hn->clamps */
-	struct list_head	list;	/* hn->clamp_list */
+	struct hlist_node	node;	/* hn->clamp.hash */
+	struct list_head	list;	/* hn->clamp.list */
 	struct sock		*sk;	/* with a reference */
 };
 
@@ -54,20 +58,20 @@ static struct dst_entry *valid_route(struct sock *sk)
 /* Put the socket under its host route if there is one. The socket is ours, and @dst
  * its route. Return: the MTU that it has to follow, bytes.
  */
-static u32 enter(struct hostroute_net *hn, struct sock *sk, struct dst_entry *dst)
+static u32 enter_host_route(struct hostroute_net *hn, struct sock *sk, struct dst_entry *dst)
 {
-	struct hostroute *route = hostroute_route_of(dst);
+	struct hostroute *route = hostroute_of_dst(dst);
 	struct dst_entry *clone;
 
 	if (route && !hostroute_is_device(route))
-		return hostroute_route_mtu(dst);
-	route = hostroute_net_find(hn, dst, inet_sk(sk)->inet_daddr, false);
-	clone = route ? hostroute_route_get(&hn->table, route, dst) : NULL;
+		return hostroute_clone_mtu(dst);
+	route = hostroute_net_find(hn, dst, hostroute_addr_peer(sk), false);
+	clone = route ? hostroute_stock_clone(&hn->table, route, dst) : NULL;
 	if (!clone)
 		return dst_mtu(dst);
 	hostroute_mark_used(route);
 	__sk_dst_set(sk, clone);
-	return hostroute_route_mtu(clone);
+	return hostroute_clone_mtu(clone);
 }
 
 /* BH is off, RCU, and the socket ours: its spinlock is held, and nobody owns it.
@@ -77,14 +81,14 @@ static void clamp_now(struct hostroute_net *hn, struct sock *sk, struct dst_entr
 {
 	u32 mtu;
 
-	if (!dst || !is_open(sk) || READ_ONCE(hn->mode) != HOSTROUTE_MODE_ENFORCE)
+	if (!dst || !is_open(sk) || READ_ONCE(hn->set.mode) != HOSTROUTE_MODE_ENFORCE)
 		return;
-	mtu = enter(hn, sk, dst);
+	mtu = enter_host_route(hn, sk, dst);
 	/* Also when it is the route itself, and no host route, that has come
 	 * below what the socket believes: the segment is lost all the same.
 	 */
 	if (inet_csk(sk)->icsk_pmtu_cookie > mtu) {
-		hostroute_trace_socket(hn, sk, HOSTROUTE_CLAMPED, mtu);
+		hostroute_trace_socket(hn->table.owner, sk, HOSTROUTE_CLAMPED, mtu);
 		/* TCP takes dst_mtu() for its MSS and sends what was lost once
 		 * more. What it reports to the route first is no news to any:
 		 * should the clone be retired at this moment, the stock route
@@ -96,46 +100,45 @@ static void clamp_now(struct hostroute_net *hn, struct sock *sk, struct dst_entr
 	}
 }
 
-static struct clamp *find_waiting(struct hostroute_net *hn,
-				  const struct sock *sk)
+static struct clamp *find_clamp(struct hostroute_net *hn, const struct sock *sk)
 {
 	struct clamp *clamp;
 
-	lockdep_assert_held(&hn->clamp_lock);
-	hash_for_each_possible(hn->clamps, clamp, node, (unsigned long)sk)
+	lockdep_assert_held(&hn->clamp.lock);
+	hash_for_each_possible(hn->clamp.hash, clamp, node, (unsigned long)sk)
 		if (clamp->sk == sk)
 			return clamp;
 	return NULL;
 }
 
 /* False if one is waiting for this socket already, or too many are. */
-static bool add_waiting(struct hostroute_net *hn, struct clamp *clamp)
+static bool add_clamp(struct hostroute_net *hn, struct clamp *clamp)
 {
 	bool added;
 
-	spin_lock_bh(&hn->clamp_lock);
-	added = !find_waiting(hn, clamp->sk) && hn->clamp_count < MAX_WAITING;
+	spin_lock_bh(&hn->clamp.lock);
+	added = !find_clamp(hn, clamp->sk) && hn->clamp.count < MAX_CLAMPS;
 	if (added) {
-		hash_add(hn->clamps, &clamp->node, (unsigned long)clamp->sk);
-		list_add_tail(&clamp->list, &hn->clamp_list);
-		hn->clamp_count++;
+		hash_add(hn->clamp.hash, &clamp->node, (unsigned long)clamp->sk);
+		list_add_tail(&clamp->list, &hn->clamp.list);
+		hn->clamp.count++;
 	}
-	spin_unlock_bh(&hn->clamp_lock);
+	spin_unlock_bh(&hn->clamp.lock);
 	return added;
 }
 
-static struct clamp *take_waiting(struct hostroute_net *hn)
+static struct clamp *take_clamp(struct hostroute_net *hn)
 {
 	struct clamp *clamp;
 
-	spin_lock_bh(&hn->clamp_lock);
-	clamp = list_first_entry_or_null(&hn->clamp_list, struct clamp, list);
+	spin_lock_bh(&hn->clamp.lock);
+	clamp = list_first_entry_or_null(&hn->clamp.list, struct clamp, list);
 	if (clamp) {
 		hash_del(&clamp->node);
 		list_del(&clamp->list);
-		hn->clamp_count--;
+		hn->clamp.count--;
 	}
-	spin_unlock_bh(&hn->clamp_lock);
+	spin_unlock_bh(&hn->clamp.lock);
 	return clamp;
 }
 
@@ -165,16 +168,16 @@ static bool try_clamp(struct hostroute_net *hn, struct sock *sk)
 static void clamp_work(struct work_struct *work)
 {
 	struct hostroute_net *hn = container_of(to_delayed_work(work),
-						struct hostroute_net, clamp_work);
-	unsigned int left = READ_ONCE(hn->clamp_count);
-	unsigned long delay = READ_ONCE(hn->clamp_delay);
+						struct hostroute_net, clamp.work);
+	unsigned int left = READ_ONCE(hn->clamp.count);
+	unsigned long delay = READ_ONCE(hn->clamp.delay);
 	bool owned = false, progress = false;
 	struct clamp *clamp;
 
-	while (left-- && (clamp = take_waiting(hn))) {
+	while (left-- && (clamp = take_clamp(hn))) {
 		if (try_clamp(hn, clamp->sk)) {
 			progress = true;
-		} else if (add_waiting(hn, clamp)) {
+		} else if (add_clamp(hn, clamp)) {
 			owned = true;
 			continue;
 		}
@@ -184,8 +187,8 @@ static void clamp_work(struct work_struct *work)
 	if (!owned)
 		return;
 	delay = progress ? 1 : clamp_t(unsigned long, delay * 2, 1, RETRY_MAX);
-	WRITE_ONCE(hn->clamp_delay, delay);
-	queue_delayed_work(hostroute_wq, &hn->clamp_work, delay);
+	WRITE_ONCE(hn->clamp.delay, delay);
+	queue_delayed_work(hostroute_wq, &hn->clamp.work, delay);
 }
 
 static enum hostroute_outcome clamp_later(struct hostroute_net *hn,
@@ -194,9 +197,9 @@ static enum hostroute_outcome clamp_later(struct hostroute_net *hn,
 	struct clamp *clamp;
 	bool waiting;
 
-	spin_lock_bh(&hn->clamp_lock);
-	waiting = find_waiting(hn, sk);
-	spin_unlock_bh(&hn->clamp_lock);
+	spin_lock_bh(&hn->clamp.lock);
+	waiting = find_clamp(hn, sk);
+	spin_unlock_bh(&hn->clamp.lock);
 	if (waiting)
 		return HOSTROUTE_CONTINUE;
 
@@ -205,17 +208,17 @@ static enum hostroute_outcome clamp_later(struct hostroute_net *hn,
 		return HOSTROUTE_CLAMP_SKIPPED;
 	clamp->sk = sk;
 	sock_hold(sk);
-	if (!add_waiting(hn, clamp)) {
+	if (!add_clamp(hn, clamp)) {
 		free_clamp(clamp);
 		return HOSTROUTE_CLAMP_SKIPPED;
 	}
 	/* A newcomer does not wait for those that nobody lets go. */
-	WRITE_ONCE(hn->clamp_delay, 0);
-	mod_delayed_work(hostroute_wq, &hn->clamp_work, 0);
+	WRITE_ONCE(hn->clamp.delay, 0);
+	mod_delayed_work(hostroute_wq, &hn->clamp.work, 0);
 	return HOSTROUTE_CLAMP_QUEUED;
 }
 
-/* What hostroute_socket_path() found, or another if that is not valid any more: the
+/* What hostroute_clamp_path() found, or another if that is not valid any more: the
  * host route that the socket was under may have had its time.
  */
 static struct dst_entry *route_after_learning(struct sock *sk)
@@ -240,7 +243,7 @@ static void clamp_in_time(struct hostroute_net *hn, struct sock *sk)
 	if (outcome == HOSTROUTE_CONTINUE)
 		return;
 	hostroute_stats_inc(hn->stats, outcome);
-	hostroute_trace_socket(hn, sk, outcome, 0);
+	hostroute_trace_socket(hn->table.owner, sk, outcome, 0);
 }
 
 /* The socket's route, made anew if it has none and nobody owns the socket. */
@@ -258,7 +261,7 @@ static struct dst_entry *current_route(struct sock *sk)
 }
 
 /**
- * hostroute_socket_path - which path is a claim about a socket's data about?
+ * hostroute_clamp_path - which path is a claim about a socket's data about?
  * @sk:		a full TCP socket, its spinlock held
  * @claim:	of its peer; gets the VRF, the estimate so far, and the host route that
  *		the socket is under
@@ -266,18 +269,18 @@ static struct dst_entry *current_route(struct sock *sk)
  * Context: BH off, RCU.
  * Return: its route, under RCU; NULL if it has none, or one that is left alone.
  */
-struct dst_entry *hostroute_socket_path(struct sock *sk,
-					struct hostroute_claim *claim)
+struct dst_entry *hostroute_clamp_path(struct sock *sk,
+				       struct hostroute_claim *claim)
 {
 	struct dst_entry *dst = current_route(sk);
 
 	if (!dst)
 		return NULL;
-	claim->known = hostroute_route_of(dst);
-	if (!claim->known && !hostroute_route_clonable(dst) && dst_check(dst, 0))
+	claim->known = hostroute_of_dst(dst);
+	if (!claim->known && !hostroute_stock_clonable(dst) && dst_check(dst, 0))
 		return NULL;
 	claim->key.l3mdev = hostroute_l3mdev(dst->dev);
-	claim->estimate = hostroute_route_estimate(dst);
+	claim->estimate = hostroute_stock_estimate(dst);
 	/* What the stock path has made of messages that were only observed would
 	 * not be there.
 	 */
@@ -287,16 +290,16 @@ struct dst_entry *hostroute_socket_path(struct sock *sk,
 }
 
 /**
- * hostroute_socket_learn - have a claim learned that a socket's data was quoted for
+ * hostroute_clamp_learn - have a claim learned that a socket's data was quoted for
  * @hn:		the namespace
  * @sk:		a full TCP socket, its spinlock held
- * @claim:	a claim that was believed; hostroute_socket_path() was just asked
+ * @claim:	a claim that was believed; hostroute_clamp_path() was just asked
  *
- * Context: BH off, RCU. Return: as hostroute_table_learn().
+ * Context: BH off, RCU. Return: as hostroute_learn().
  */
-enum hostroute_outcome hostroute_socket_learn(struct hostroute_net *hn,
-					      struct sock *sk,
-					      const struct hostroute_claim *claim)
+enum hostroute_outcome hostroute_clamp_learn(struct hostroute_net *hn,
+					     struct sock *sk,
+					     const struct hostroute_claim *claim)
 {
 	enum hostroute_outcome outcome = hostroute_net_learn(hn, claim);
 
@@ -319,22 +322,22 @@ enum hostroute_outcome hostroute_socket_learn(struct hostroute_net *hn,
 	return outcome;
 }
 
-void hostroute_socket_net_init(struct hostroute_net *hn)
+void hostroute_clamp_net_init(struct hostroute_net *hn)
 {
-	spin_lock_init(&hn->clamp_lock);
-	hash_init(hn->clamps);
-	INIT_LIST_HEAD(&hn->clamp_list);
-	INIT_DELAYED_WORK(&hn->clamp_work, clamp_work);
+	spin_lock_init(&hn->clamp.lock);
+	hash_init(hn->clamp.hash);
+	INIT_LIST_HEAD(&hn->clamp.list);
+	INIT_DELAYED_WORK(&hn->clamp.work, clamp_work);
 }
 
 /* No new clamp comes any more; those that wait are dropped: their sockets
  * follow at their next send, if they have one.
  */
-void hostroute_socket_net_exit(struct hostroute_net *hn)
+void hostroute_clamp_net_exit(struct hostroute_net *hn)
 {
 	struct clamp *clamp;
 
-	cancel_delayed_work_sync(&hn->clamp_work);
-	while ((clamp = take_waiting(hn)))
+	cancel_delayed_work_sync(&hn->clamp.work);
+	while ((clamp = take_clamp(hn)))
 		free_clamp(clamp);
 }

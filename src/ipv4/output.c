@@ -10,7 +10,14 @@
  * NAT at LOCAL_IN. It costs every packet something just by being there, so it
  * is registered only while there is a route to apply, or a device's MTU.
  */
-#include "../pmtu_hostroute.h"
+#include "output.h"
+#include "../../pmtu_hostroute.h"
+#include "../clone.h"
+#include "../device.h"
+#include "../override.h"
+#include "../syn.h"
+#include "datagram.h"
+#include "stock.h"
 
 #include <linux/ip.h>
 #include <linux/netfilter.h>
@@ -105,13 +112,13 @@ static bool socket_is_ours(const struct sock *sk, const struct sk_buff *skb)
 	       rcu_access_pointer(sk->sk_dst_cache) == skb_dst(skb);
 }
 
-static bool enter(struct hostroute_net *hn, struct hostroute *route,
-		  struct sock *sk, struct sk_buff *skb)
+static bool put_under(struct hostroute_net *hn, struct hostroute *route,
+		      struct sock *sk, struct sk_buff *skb)
 {
 	struct dst_entry *dst = skb_dst(skb);
 	struct dst_entry *clone;
 
-	clone = hostroute_route_get(&hn->table, route, dst);
+	clone = hostroute_stock_clone(&hn->table, route, dst);
 	if (!clone)
 		return false;
 	if (socket_is_ours(sk, skb)) {
@@ -126,37 +133,37 @@ static bool enter(struct hostroute_net *hn, struct hostroute *route,
 /* A route that applies to @skb and @sk, from now on: to the destination, or else
  * of the device.
  */
-static void find_and_enter(struct hostroute_net *hn, struct sock *sk,
-			   struct sk_buff *skb)
+static void find_and_put_under(struct hostroute_net *hn, struct sock *sk,
+			       struct sk_buff *skb)
 {
 	struct hostroute *route;
 
-	route = hostroute_net_find(hn, skb_dst(skb), ip_hdr(skb)->daddr,
-				   false);
+	route = hostroute_net_find(hn, skb_dst(skb),
+				   hostroute_addr_v4(ip_hdr(skb)->daddr), false);
 	if (route) {
 		hostroute_mark_used(route);
-		if (enter(hn, route, sk, skb))
+		if (put_under(hn, route, sk, skb))
 			return;
 	}
-	if (hostroute_route_of(skb_dst(skb)))
+	if (hostroute_of_dst(skb_dst(skb)))
 		return;
-	route = hostroute_device_route(hn, skb_dst(skb));
+	route = hostroute_device_find_route(hn, skb_dst(skb));
 	if (route)
-		enter(hn, route, sk, skb);
+		put_under(hn, route, sk, skb);
 }
 
 /* What a SYN offers is the interface's, as the administrator has it. */
 static void offer_less(struct hostroute_net *hn, const struct nf_hook_state *state,
 		       struct sk_buff *skb)
 {
-	u32 mtu = hostroute_device_mtu(skb_dst(skb)->dev);
+	u32 mtu = hostroute_override_mtu(skb_dst(skb)->dev);
 	const struct sock *sk = state->sk;
 
 	/* None: an answer that is made without a socket (SYN cookies). */
 	if (sk && sk_fullsock(sk) && !sk_is_tcp(sk))
 		return;
 	if (mtu != U32_MAX)
-		hostroute_mss_clamp(hn, state, skb, mtu, false);
+		hostroute_syn_clamp(hn, state, skb, mtu, false);
 }
 
 static noinline unsigned int output(struct hostroute_net *hn, struct sk_buff *skb,
@@ -183,7 +190,7 @@ static noinline unsigned int output(struct hostroute_net *hn, struct sk_buff *sk
 	headers = ip_hdrlen(skb) + th->doff * 4;
 	len = wire_len(skb, headers);
 
-	route = hostroute_route_of(skb_dst(skb));
+	route = hostroute_of_dst(skb_dst(skb));
 	if (route && !hostroute_is_device(route)) {
 		hostroute_mark_used(route);
 	} else {
@@ -191,11 +198,11 @@ static noinline unsigned int output(struct hostroute_net *hn, struct sk_buff *sk
 		if (!route)
 			smallest = min(smallest, READ_ONCE(hn->device_mtu));
 		if (len > smallest || th->syn)
-			find_and_enter(hn, sk, skb);
-		if (!hostroute_route_of(skb_dst(skb)))
+			find_and_put_under(hn, sk, skb);
+		if (!hostroute_of_dst(skb_dst(skb)))
 			return NF_ACCEPT;
 	}
-	mtu = hostroute_route_mtu(skb_dst(skb));
+	mtu = hostroute_clone_mtu(skb_dst(skb));
 	if (likely(len <= mtu))
 		return NF_ACCEPT;
 	if (is_big_syn(skb, th, headers)) {
@@ -216,7 +223,7 @@ static bool follows(const struct hostroute_net *hn, const struct sk_buff *skb,
 	const struct hostroute *route;
 	const struct tcphdr *th;
 
-	route = dst ? hostroute_route_of(dst) : NULL;
+	route = dst ? hostroute_of_dst(dst) : NULL;
 	if (!route || hostroute_is_device(route) || !READ_ONCE(route->used))
 		return false;
 	if (READ_ONCE(hn->device_mtu) != U32_MAX)
@@ -249,71 +256,14 @@ static unsigned int output_hook(void *priv, struct sk_buff *skb,
 	return output(priv, skb, state);
 }
 
-static void fill_ops(struct hostroute_net *hn, struct nf_hook_ops *ops)
+/* Before the namespace can change. */
+void hostroute_output_init(struct hostroute_net *hn)
 {
-	*ops = (struct nf_hook_ops) {
+	hostroute_hook_init(&hn->output, hn->net, &(struct nf_hook_ops) {
 		.hook = output_hook,
 		.priv = hn,
 		.pf = NFPROTO_IPV4,
 		.hooknum = NF_INET_LOCAL_OUT,
 		.priority = NF_IP_PRI_FIRST,
-	};
-}
-
-static bool wanted(const struct hostroute_net *hn)
-{
-	return !hn->output_dying &&
-	       (hostroute_table_count(&hn->table) ||
-		READ_ONCE(hn->device_mtu) != U32_MAX) &&
-	       READ_ONCE(hn->mode) == HOSTROUTE_MODE_ENFORCE;
-}
-
-static void output_work(struct work_struct *work)
-{
-	struct hostroute_net *hn = container_of(work, struct hostroute_net,
-						output_work);
-
-	mutex_lock(&hn->output_lock);
-	if (wanted(hn) && !hn->output_on)
-		WRITE_ONCE(hn->output_on,
-			   !nf_register_net_hook(hn->net, &hn->output_ops));
-	else if (!wanted(hn) && hn->output_on) {
-		nf_unregister_net_hook(hn->net, &hn->output_ops);
-		WRITE_ONCE(hn->output_on, false);
-		/* Who has just linked a route may still have seen it on. */
-		smp_mb();
-		if (wanted(hn))
-			hostroute_output_update(hn);
-	}
-	mutex_unlock(&hn->output_lock);
-}
-
-/**
- * hostroute_output_update - have the hook registered if it is needed, and only then
- * @hn: the namespace; its count or its mode may have changed
- *
- * Context: any.
- */
-void hostroute_output_update(struct hostroute_net *hn)
-{
-	/* Whatever output_on says: it may be about to change. */
-	queue_work(hostroute_wq, &hn->output_work);
-}
-
-void hostroute_output_init(struct hostroute_net *hn)
-{
-	mutex_init(&hn->output_lock);
-	hn->device_mtu = U32_MAX;
-	INIT_WORK(&hn->output_work, output_work);
-	fill_ops(hn, &hn->output_ops);
-}
-
-/* The hook is gone, and stays so. */
-void hostroute_output_exit(struct hostroute_net *hn)
-{
-	mutex_lock(&hn->output_lock);
-	WRITE_ONCE(hn->output_dying, true);
-	mutex_unlock(&hn->output_lock);
-	queue_work(hostroute_wq, &hn->output_work);
-	flush_work(&hn->output_work);
+	}, hostroute_net_applies);
 }

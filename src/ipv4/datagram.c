@@ -15,8 +15,14 @@
  * that is at its floor DF is not set in any datagram that may be fragmented,
  * where the stock path "locks" the MTU.
  */
-#include "../pmtu_hostroute.h"
-#include "compat.h"
+#include "datagram.h"
+#include "../../pmtu_hostroute.h"
+#include "../clone.h"
+#include "../compat.h"
+#include "../device.h"
+#include "../override.h"
+#include "own.h"
+#include "stock.h"
 
 #include <linux/errqueue.h>
 #include <linux/ip.h>
@@ -28,7 +34,7 @@
 /* The socket of a program's (or the kernel's own) datagram. Tunnels send what
  * belongs to another socket, or none.
  */
-static struct sock *sending_socket(struct sock *sk, const struct sk_buff *skb)
+static struct sock *datagram_socket(struct sock *sk, const struct sk_buff *skb)
 {
 	if (!sk || sk != skb->sk || !sk_fullsock(sk))
 		return NULL;
@@ -50,7 +56,7 @@ static struct sock *sending_socket(struct sock *sk, const struct sk_buff *skb)
 }
 
 /* Bytes of the largest packet that @skb becomes on the wire. */
-static unsigned int wire_len(const struct sk_buff *skb)
+static unsigned int datagram_len(const struct sk_buff *skb)
 {
 	if (skb_is_gso(skb))
 		return ip_hdrlen(skb) + sizeof(struct udphdr) +
@@ -115,8 +121,8 @@ static unsigned int refuse(struct hostroute_net *hn, struct sock *sk,
 /* Of ours, or of a kind that may be put under one of ours. */
 static bool is_limited(const struct dst_entry *dst)
 {
-	return hostroute_route_of(dst) || hostroute_route_is_own(dst) ||
-	       hostroute_route_clonable(dst);
+	return hostroute_of_dst(dst) || hostroute_clone_is_own(dst) ||
+	       hostroute_stock_clonable(dst);
 }
 
 /* What the administrator has set for the device that @dst leaves by, if that is
@@ -128,7 +134,7 @@ static u32 device_mtu(const struct hostroute_net *hn, const struct dst_entry *ds
 
 	if (READ_ONCE(hn->device_mtu) == U32_MAX || !is_limited(dst))
 		return U32_MAX;
-	mtu = hostroute_device_mtu(dst->dev);
+	mtu = hostroute_override_mtu(dst->dev);
 	return mtu < READ_ONCE(dst->dev->mtu) ? mtu : U32_MAX;
 }
 
@@ -141,11 +147,11 @@ static struct dst_entry *clone_for(struct hostroute_net *hn, struct hostroute *r
 	struct dst_entry *clone = NULL;
 
 	if (route)
-		clone = hostroute_route_get(&hn->table, route, dst);
+		clone = hostroute_stock_clone(&hn->table, route, dst);
 	if (clone)
 		return clone;
-	route = hostroute_device_route(hn, dst);
-	return route ? hostroute_route_get(&hn->table, route, dst) : NULL;
+	route = hostroute_device_find_route(hn, dst);
+	return route ? hostroute_stock_clone(&hn->table, route, dst) : NULL;
 }
 
 /*
@@ -158,19 +164,19 @@ static struct dst_entry *adopt(struct hostroute_net *hn, struct hostroute *route
 			       u32 mtu, struct sock *sk, const struct sk_buff *skb)
 {
 	struct dst_entry *dst = skb_dst(skb);
-	struct hostroute *now = hostroute_route_of(dst);
+	struct hostroute *now = hostroute_of_dst(dst);
 	struct dst_entry *clone;
 
 	if (now && !hostroute_is_device(now))
 		return NULL;
-	if (hostroute_route_is_own(dst)) {
-		hostroute_route_lower_own(dst, mtu);
+	if (hostroute_clone_is_own(dst)) {
+		hostroute_clone_lower(hostroute_clone_of(dst), mtu);
 		return NULL;
 	}
 	clone = clone_for(hn, route, dst);
 	if (clone && sk->sk_type == SOCK_DGRAM) {
 		dst_hold(clone);
-		hostroute_route_swap(sk, ip_hdr(skb)->daddr, dst, clone);
+		hostroute_own_swap(sk, hostroute_addr_v4(ip_hdr(skb)->daddr), dst, clone);
 	}
 	return clone;
 }
@@ -178,7 +184,7 @@ static struct dst_entry *adopt(struct hostroute_net *hn, struct hostroute *route
 /* The path may carry less than an unproven route may say. */
 static bool at_floor(const struct hostroute_net *hn, const struct hostroute *route)
 {
-	return hostroute_rank(READ_ONCE(route->class)) == HOSTROUTE_RANK_UNPROVEN &&
+	return hostroute_class_rank(READ_ONCE(route->class)) == HOSTROUTE_RANK_UNPROVEN &&
 	       READ_ONCE(route->mtu) <= READ_ONCE(hn->table.limits.min_mtu_unproven);
 }
 
@@ -194,7 +200,7 @@ static unsigned int under(struct hostroute_net *hn, struct hostroute *route, u32
 
 	if (route)
 		hostroute_mark_used(route);
-	if (wire_len(skb) <= mtu) {
+	if (datagram_len(skb) <= mtu) {
 		if (pmtudisc < IP_PMTUDISC_DO && !as_it_is && route &&
 		    at_floor(hn, route))
 			clear_df(hn, skb);
@@ -220,7 +226,7 @@ static unsigned int under(struct hostroute_net *hn, struct hostroute *route, u32
 static unsigned int under_device(struct hostroute_net *hn, u32 mtu, struct sock *sk,
 				 struct sk_buff *skb)
 {
-	if (wire_len(skb) <= mtu)
+	if (datagram_len(skb) <= mtu)
 		return NF_ACCEPT;
 	if (READ_ONCE(inet_sk(sk)->pmtudisc) != IP_PMTUDISC_OMIT || skb_is_gso(skb) ||
 	    ip_hdr(skb)->frag_off & htons(IP_DF))
@@ -250,9 +256,9 @@ unsigned int hostroute_datagram_output(struct hostroute_net *hn, struct sock *sk
 	struct hostroute *route;
 	u32 mtu;
 
-	if (wire_len(skb) <= smallest)
+	if (datagram_len(skb) <= smallest)
 		return NF_ACCEPT;
-	sk = sending_socket(sk, skb);
+	sk = datagram_socket(sk, skb);
 	if (!sk)
 		return NF_ACCEPT;
 	/* For a VRF's device it comes here once more, for the one below: only
@@ -263,9 +269,10 @@ unsigned int hostroute_datagram_output(struct hostroute_net *hn, struct sock *sk
 	mtu = device_mtu(hn, skb_dst(skb));
 	if (!ip_sk_use_pmtu(sk))
 		return under_device(hn, mtu, sk, skb);
-	route = hostroute_route_of(skb_dst(skb));
+	route = hostroute_of_dst(skb_dst(skb));
 	if (!route || hostroute_is_device(route))
-		route = hostroute_net_find(hn, skb_dst(skb), ip_hdr(skb)->daddr, true);
+		route = hostroute_net_find(hn, skb_dst(skb),
+					   hostroute_addr_v4(ip_hdr(skb)->daddr), true);
 	if (route)
 		mtu = min_t(u32, mtu, READ_ONCE(route->mtu));
 	return under(hn, route, mtu, sk, skb);

@@ -17,8 +17,12 @@
  * of TCP there is no connection here that knows the route. What its destination
  * and the router are is asked all the same.
  */
-#include "../pmtu_hostroute.h"
-#include "compat.h"
+#include "facts.h"
+#include "../../pmtu_hostroute.h"
+#include "../compat.h"
+#include "icmp.h"
+#include "stock.h"
+#include "tunnel.h"
 
 #include <linux/etherdevice.h>
 #include <linux/if_arp.h>
@@ -35,8 +39,8 @@ static struct rtable *look_up(struct net *net, const struct sk_buff *skb,
 	 * be shown. The source is known to be this host's, or to be behind it.
 	 */
 	struct flowi4 fl4 = {
-		.daddr = msg->daddr,
-		.saddr = msg->saddr,
+		.daddr = msg->daddr.v4,
+		.saddr = msg->saddr.v4,
 		.flowi4_oif = l3mdev,
 		.flowi4_proto = msg->protocol,
 		.flowi4_mark = IP4_REPLY_MARK(net, skb->mark),
@@ -89,12 +93,12 @@ static bool neighbour_says(const struct sk_buff *skb,
 	const struct neighbour *neigh;
 
 	/* skb->dev may be a VRF's. */
-	if (msg->router != msg->daddr || IPCB(skb)->iif != dev->ifindex)
+	if (msg->router.v4 != msg->daddr.v4 || IPCB(skb)->iif != dev->ifindex)
 		return false;
 	if (dev->type != ARPHRD_ETHER || !skb_mac_header_was_set(skb) ||
 	    skb_mac_header_len(skb) < ETH_HLEN)
 		return false;
-	neigh = __ipv4_neigh_lookup_noref(dev, (__force u32)msg->daddr);
+	neigh = __ipv4_neigh_lookup_noref(dev, (__force u32)msg->daddr.v4);
 	if (!neigh || !(READ_ONCE(neigh->nud_state) & NUD_VALID))
 		return false;
 	neigh_ha_snapshot(address, neigh, dev);
@@ -113,7 +117,7 @@ static enum hostroute_outcome judge_route(const struct rtable *rt,
 	if (dst_metric_locked(dst, RTAX_MTU))
 		return HOSTROUTE_IGNORED_LOCKED;
 	/* Plain, not clonable: it may be stale by now, and still tells. */
-	if (!hostroute_route_plain(dst))
+	if (!hostroute_stock_plain(dst))
 		return HOSTROUTE_PASSED_ROUTE;
 	if (on_link(rt) && !neighbour_says(skb, msg, dst->dev))
 		return HOSTROUTE_IGNORED_ON_LINK;
@@ -202,7 +206,7 @@ enum hostroute_outcome hostroute_facts_no_socket(struct net *net,
 						 const struct sk_buff *skb,
 						 const struct hostroute_msg *msg)
 {
-	return is_nobodys_path(inet_addr_type_dev_table(net, skb->dev, msg->daddr)) ?
+	return is_nobodys_path(inet_addr_type_dev_table(net, skb->dev, msg->daddr.v4)) ?
 	       HOSTROUTE_IGNORED_DESTINATION : HOSTROUTE_IGNORED_NO_SOCKET;
 }
 
@@ -235,14 +239,14 @@ enum hostroute_outcome hostroute_facts_check(struct net *net,
 	*path = (struct hostroute_path) {
 		.l3mdev = hostroute_l3mdev(dev),
 	};
-	if (!route_tells(net, msg) && is_our_own(net, dev, msg->daddr))
+	if (!route_tells(net, msg) && is_our_own(net, dev, msg->daddr.v4))
 		return HOSTROUTE_IGNORED_DESTINATION;
 	if (!came_for_us(net, skb) &&
-	    inet_addr_type_dev_table(net, dev, msg->saddr) != RTN_LOCAL)
+	    inet_addr_type_dev_table(net, dev, msg->saddr.v4) != RTN_LOCAL)
 		return HOSTROUTE_IGNORED_SOURCE;
 	/* RFC 1812 5.3.7 */
 	if (!hostroute_icmp_made_here(skb) &&
-	    inet_addr_type_dev_table(net, dev, msg->router) == RTN_LOCAL)
+	    inet_addr_type_dev_table(net, dev, msg->router.v4) == RTN_LOCAL)
 		return HOSTROUTE_IGNORED_ROUTER;
 	/* Nobody can receive it. */
 	if (msg->protocol == IPPROTO_RAW)
@@ -272,7 +276,7 @@ enum hostroute_outcome hostroute_facts_check_forwarded(struct net *net,
 	*path = (struct hostroute_path) {
 		.l3mdev = hostroute_l3mdev(dev),
 	};
-	if (inet_addr_type_dev_table(net, dev, msg->router) == RTN_LOCAL)
+	if (inet_addr_type_dev_table(net, dev, msg->router.v4) == RTN_LOCAL)
 		return HOSTROUTE_IGNORED_ROUTER;
 	if (msg->protocol != IPPROTO_TCP && msg->protocol != IPPROTO_UDP &&
 	    msg->protocol != IPPROTO_ICMP)

@@ -9,7 +9,8 @@
  * even its checksum. Bytes are read with skb_header_pointer() alone: the
  * packet may be paged, cloned or both.
  */
-#include "../pmtu_hostroute.h"
+#include "icmp.h"
+#include "../../pmtu_hostroute.h"
 
 #include <linux/icmp.h>
 #include <linux/in.h>
@@ -40,35 +41,6 @@ static_assert(sizeof(union quote) == QUOTED_TRANSPORT);
 /* What is parsed of a message, by the IP options in its quote. */
 #define SMALLEST	(sizeof(struct icmphdr) + sizeof(struct iphdr) + QUOTED_TRANSPORT)
 #define LARGEST		(SMALLEST + MAX_IPOPTLEN)
-
-/* RFC 1191 7.1, table 7-1 */
-static const u16 plateaus[] = {
-	65535, 32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68,
-};
-
-/**
- * hostroute_icmp_plateau - guess an MTU for a router older than RFC 1191
- * @msg:	message with a next-hop MTU of 0
- * @estimate:	bytes, what the path's MTU is taken for now
- *
- * RFC 1191 section 5: the largest plateau below the length of the quoted
- * datagram. Routers derived from 4.2BSD quote a total length that is too large
- * by the header; that is assumed when the datagram could not have been sent.
- *
- * Return: bytes, at least HOSTROUTE_MTU_MIN.
- */
-u32 hostroute_icmp_plateau(const struct hostroute_msg *msg, u32 estimate)
-{
-	u32 len = msg->quoted_len ?: estimate;
-	size_t i;
-
-	if (len >= estimate && msg->quoted_len)
-		len -= min_t(u32, len, msg->quoted_ihl);
-	for (i = 0; i < ARRAY_SIZE(plateaus); i++)
-		if (plateaus[i] < len)
-			return plateaus[i];
-	return HOSTROUTE_MTU_MIN;
-}
 
 /**
  * hostroute_icmp_made_here - did this host itself make the message?
@@ -200,9 +172,9 @@ static enum hostroute_outcome check_transport(const struct iphdr *inner,
 }
 
 /* @icmph: as much of the message as is parsed, in one piece. */
-static enum hostroute_outcome judge(struct sk_buff *skb, unsigned int start,
-				    const struct icmphdr *icmph,
-				    struct hostroute_msg *msg)
+static enum hostroute_outcome judge_message(struct sk_buff *skb, unsigned int start,
+					    const struct icmphdr *icmph,
+					    struct hostroute_msg *msg)
 {
 	const struct iphdr *inner = (const struct iphdr *)(icmph + 1);
 	const union quote *quote = (const union quote *)((const u8 *)inner +
@@ -227,9 +199,9 @@ static enum hostroute_outcome judge(struct sk_buff *skb, unsigned int start,
 		return outcome;
 
 	*msg = (struct hostroute_msg) {
-		.router = outer->saddr,
-		.saddr = inner->saddr,
-		.daddr = inner->daddr,
+		.router = hostroute_addr_v4(outer->saddr),
+		.saddr = hostroute_addr_v4(inner->saddr),
+		.daddr = hostroute_addr_v4(inner->daddr),
 		.sport = quote->tcp.sport,
 		.dport = quote->tcp.dport,
 		.seq = ntohl(quote->tcp.seq),
@@ -275,7 +247,7 @@ static noinline enum hostroute_outcome parse_copy(struct sk_buff *skb,
 	icmph = skb_header_pointer(skb, start, parsed_len(icmph), buf);
 	if (!icmph)
 		return HOSTROUTE_IGNORED_TRUNCATED;
-	return judge(skb, start, icmph, msg);
+	return judge_message(skb, start, icmph, msg);
 }
 
 /**
@@ -299,6 +271,6 @@ enum hostroute_outcome hostroute_icmp_parse(struct sk_buff *skb,
 
 	if (likely(skb_headlen(skb) >= start + SMALLEST && is_ipv4(icmph) &&
 		   skb_headlen(skb) >= start + parsed_len(icmph)))
-		return judge(skb, start, icmph, msg);
+		return judge_message(skb, start, icmph, msg);
 	return parse_copy(skb, start, msg);
 }

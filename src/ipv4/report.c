@@ -10,8 +10,10 @@
  * that may be theirs are left to the stock path. Ping sockets cannot be found from
  * here, but the stock kernel can be made to tell them and do nothing else.
  */
-#include "../pmtu_hostroute.h"
-#include "compat.h"
+#include "report.h"
+#include "../compat.h"
+#include "own.h"
+#include "tunnel.h"
 
 #include <linux/icmp.h>
 #include <linux/ip.h>
@@ -69,7 +71,7 @@ static void tell_raw(struct hostroute_net *hn, struct sock *sk,
 
 	/* It sends by what it is connected to, and shows its MTU. */
 	if (msg->mtu && ip_sk_accept_pmtu(sk))
-		hostroute_route_own(hn, sk, msg->daddr, msg->mtu);
+		hostroute_own_set(hn, sk, msg->daddr, msg->mtu);
 	if (!queue && READ_ONCE(sk->sk_state) != TCP_ESTABLISHED)
 		return;
 	if (!hostroute_compat_hdrincl(sk))
@@ -97,8 +99,8 @@ void hostroute_report_raw(struct hostroute_net *hn, const struct sk_buff *skb,
 	if (msg->observe)
 		return;
 	sk_for_each_rcu(sk, &raw_v4_hashinfo.ht[hash])
-		if (raw_v4_match(hn->net, sk, msg->protocol, msg->daddr,
-				 msg->saddr, skb->dev->ifindex, inet_sdif(skb)))
+		if (raw_v4_match(hn->net, sk, msg->protocol, msg->daddr.v4,
+				 msg->saddr.v4, skb->dev->ifindex, inet_sdif(skb)))
 			tell_raw(hn, sk, skb, msg);
 }
 
@@ -127,8 +129,8 @@ static bool is_tunnels(struct hostroute_net *hn, const struct sk_buff *skb,
 	/* What else a tunnel sends to a port comes back to a socket at that port. */
 	if (!hostroute_compat_udp_encap_needed())
 		return false;
-	sk = hostroute_compat_lookup_udp(hn->net, msg->daddr, msg->sport,
-					 msg->saddr, msg->dport,
+	sk = hostroute_compat_lookup_udp(hn->net, msg->daddr.v4, msg->sport,
+					 msg->saddr.v4, msg->dport,
 					 skb->dev->ifindex, 0);
 	return sk && (encapsulates(sk) || READ_ONCE(udp_sk(sk)->encap_err_lookup));
 }
@@ -142,7 +144,7 @@ static void tell_udp(struct hostroute_net *hn, struct sock *sk,
 	/* Only a connected socket shows by its 4-tuple that this was its own. */
 	if (ip_sk_accept_pmtu(sk) &&
 	    READ_ONCE(inet_sk(sk)->inet_dport) == msg->dport)
-		hostroute_route_own(hn, sk, msg->daddr, mtu);
+		hostroute_own_set(hn, sk, msg->daddr, mtu);
 	if (!wants_pmtu(sk))
 		return;
 	if (hostroute_compat_recverr(sk))
@@ -158,8 +160,8 @@ static enum hostroute_outcome report_udp(struct hostroute_net *hn,
 {
 	struct sock *sk;
 
-	sk = hostroute_compat_lookup_udp(hn->net, msg->daddr, msg->dport,
-					 msg->saddr, msg->sport,
+	sk = hostroute_compat_lookup_udp(hn->net, msg->daddr.v4, msg->dport,
+					 msg->saddr.v4, msg->sport,
 					 skb->dev->ifindex, inet_sdif(skb));
 	if (is_tunnels(hn, skb, msg, sk))
 		return HOSTROUTE_PASSED_ENCAP;

@@ -3,7 +3,10 @@
  * /proc/net/pmtu_hostroute: the listing, complete at any size. Who may read it
  * knows whom this host talks to, so it takes CAP_NET_ADMIN in the namespace.
  */
+#include "listing.h"
 #include "../pmtu_hostroute.h"
+#include "clone.h"
+#include "index.h"
 
 #include <linux/capability.h>
 #include <linux/proc_fs.h>
@@ -18,23 +21,23 @@ struct listing {
 /* Position 0 is the header, position n + 1 the first route whose id is >= n. A
  * destination that was forgotten and learned anew meanwhile is not shown again.
  */
-static void *find(struct seq_file *seq, loff_t *pos)
+static void *find_route(struct seq_file *seq, loff_t *pos)
 	__must_hold(RCU)
 {
-	struct hostroute_net *hn = hostroute_net(seq_file_net(seq));
+	struct hostroute_net *hn = hostroute_net_of(seq_file_net(seq));
 	struct listing *listing = seq->private;
 	struct hostroute *route;
 	unsigned long id;
 
 	if (*pos == 0) {
-		listing->serial = hostroute_table_serial(&hn->table);
+		listing->serial = hostroute_index_serial(&hn->table);
 		return SEQ_START_TOKEN;
 	}
 	if (*pos - 1 > U32_MAX)
 		return NULL;
 	id = *pos - 1;
 	for (;; id++) {
-		route = hostroute_table_next(&hn->table, &id);
+		route = hostroute_index_next(&hn->table, &id);
 		*pos = (loff_t)id + 1;
 		if (!route || route->serial <= listing->serial)
 			return route;
@@ -51,13 +54,13 @@ static void *listing_start(struct seq_file *seq, loff_t *pos)
 	rcu_read_lock();
 	if (!ns_capable(seq_file_net(seq)->user_ns, CAP_NET_ADMIN))
 		return ERR_PTR(-EPERM);
-	return find(seq, pos);
+	return find_route(seq, pos);
 }
 
 static void *listing_next(struct seq_file *seq, void *v, loff_t *pos)
 {
 	++*pos;
-	return find(seq, pos);
+	return find_route(seq, pos);
 }
 
 static void listing_stop(struct seq_file *seq, void *v)
@@ -69,7 +72,8 @@ static void listing_stop(struct seq_file *seq, void *v)
 /* A line at its longest: two addresses, five numbers, a state, two devices, and a
  * blank after each.
  */
-#define LINE_SIZE	(2 * 16 + 5 * 11 + HOSTROUTE_CLASS_NAME_SIZE + 2 * (IFNAMSIZ + 1))
+#define LINE_SIZE	(2 * HOSTROUTE_ADDR_SIZE + 5 * 11 + HOSTROUTE_CLASS_NAME_SIZE + \
+			 2 * (IFNAMSIZ + 1))
 
 /*
  * There may be a million lines, and printf's ways cost three times as much as all
@@ -99,31 +103,10 @@ static char *put_number(char *at, u32 number)
 	return at;
 }
 
-static char *put_byte(char *at, unsigned int byte)
+static char *put_address(char *at, struct hostroute_addr addr)
 {
-	if (byte >= 100) {
-		*at++ = '0' + byte / 100;
-		byte %= 100;
-		*at++ = '0' + byte / 10;
-		byte %= 10;
-	} else if (byte >= 10) {
-		*at++ = '0' + byte / 10;
-		byte %= 10;
-	}
-	*at++ = '0' + byte;
-	return at;
-}
-
-static char *put_address(char *at, __be32 addr)
-{
-	const u8 *byte = (const u8 *)&addr;
-	int i;
-
-	for (i = 0; i < 4; i++) {
-		at = put_byte(at, byte[i]);
-		*at++ = '.';
-	}
-	at[-1] = ' ';
+	at = hostroute_addr_put(at, addr);
+	*at++ = ' ';
 	return at;
 }
 
@@ -151,7 +134,7 @@ static char *put_device_name(char *at, struct net *net, int ifindex)
 
 static int listing_show(struct seq_file *seq, void *v)
 {
-	struct hostroute_net *hn = hostroute_net(seq_file_net(seq));
+	struct hostroute_net *hn = hostroute_net_of(seq_file_net(seq));
 	const struct hostroute *route = v;
 	char *line, *at;
 
@@ -169,7 +152,7 @@ static int listing_show(struct seq_file *seq, void *v)
 	at = put_text(at, hostroute_class_name(READ_ONCE(route->class)));
 	at = put_expiry(at, &hn->table, route);
 	at = put_number(at, READ_ONCE(route->uses));
-	at = put_number(at, hostroute_route_sockets(route));
+	at = put_number(at, hostroute_clone_sockets(route));
 	at = put_address(at, READ_ONCE(route->router));
 	at = put_device_name(at, hn->net, READ_ONCE(route->ifindex));
 	at = put_number(at, READ_ONCE(route->previous_mtu));
@@ -186,7 +169,7 @@ static const struct seq_operations listing_ops = {
 	.show = listing_show,
 };
 
-int hostroute_proc_net_init(struct hostroute_net *hn)
+int hostroute_listing_net_init(struct hostroute_net *hn)
 {
 	kuid_t uid = make_kuid(hn->net->user_ns, 0);
 	kgid_t gid = make_kgid(hn->net->user_ns, 0);
@@ -201,7 +184,7 @@ int hostroute_proc_net_init(struct hostroute_net *hn)
 	return 0;
 }
 
-void hostroute_proc_net_exit(struct hostroute_net *hn)
+void hostroute_listing_net_exit(struct hostroute_net *hn)
 {
 	remove_proc_entry(HOSTROUTE_NAME, hn->net->proc_net);
 }

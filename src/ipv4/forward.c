@@ -21,7 +21,13 @@
  *
  * The hook is registered only while the setting "forward" is not "off".
  */
-#include "../pmtu_hostroute.h"
+#include "forward.h"
+#include "../../pmtu_hostroute.h"
+#include "../index.h"
+#include "../syn.h"
+#include "../trace.h"
+#include "facts.h"
+#include "icmp.h"
 
 #include <linux/icmp.h>
 #include <linux/ip.h>
@@ -93,15 +99,16 @@ static enum hostroute_outcome counted_as(enum hostroute_outcome outcome)
 	}
 }
 
-static enum hostroute_outcome learn(struct hostroute_net *hn, struct sk_buff *skb,
-				    const struct hostroute_msg *msg,
-				    const struct hostroute_path *path)
+static enum hostroute_outcome learn_forwarded(struct hostroute_net *hn,
+					      struct sk_buff *skb,
+					      const struct hostroute_msg *msg,
+					      const struct hostroute_path *path)
 {
 	struct hostroute_claim claim = {
 		.key.daddr = msg->daddr,
 		.key.l3mdev = path->l3mdev,
 		.now = hostroute_now(),
-		.mtu = msg->mtu ?: hostroute_icmp_plateau(msg, path->estimate),
+		.mtu = msg->mtu ?: hostroute_claim_plateau(msg, path->estimate),
 		.estimate = path->estimate,
 		.router = msg->router,
 		.ifindex = skb->skb_iif,
@@ -110,15 +117,16 @@ static enum hostroute_outcome learn(struct hostroute_net *hn, struct sk_buff *sk
 	};
 
 	/* Without conntrack's word anybody can make many of these. */
-	if (!is_related(skb) && !hostroute_table_find(&hn->table, &claim.key) &&
+	if (!is_related(skb) && !hostroute_index_find(&hn->table, &claim.key) &&
 	    !hostroute_net_may_record(hn, claim.now))
 		return HOSTROUTE_IGNORED_RATE;
 	return hostroute_net_learn(hn, &claim);
 }
 
 /* Syntax, public facts, and only then what depends on a connection. */
-static enum hostroute_outcome judge(struct hostroute_net *hn, struct sk_buff *skb,
-				    struct hostroute_msg *msg, bool observe)
+static enum hostroute_outcome judge_forwarded(struct hostroute_net *hn,
+					      struct sk_buff *skb,
+					      struct hostroute_msg *msg, bool observe)
 {
 	enum hostroute_outcome outcome = hostroute_icmp_parse(skb, msg);
 	struct hostroute_path path;
@@ -131,20 +139,20 @@ static enum hostroute_outcome judge(struct hostroute_net *hn, struct sk_buff *sk
 	if (outcome != HOSTROUTE_CONTINUE)
 		return counted_as(outcome);
 	if (!is_related(skb) &&
-	    READ_ONCE(hn->forward) != HOSTROUTE_FORWARD_CLAMP_UNTRACKED)
+	    READ_ONCE(hn->set.forward) != HOSTROUTE_FORWARD_CLAMP_UNTRACKED)
 		return HOSTROUTE_FORWARD_UNTRACKED;
-	return counted_as(learn(hn, skb, msg, &path));
+	return counted_as(learn_forwarded(hn, skb, msg, &path));
 }
 
-static enum hostroute_outcome handle(struct hostroute_net *hn, struct sk_buff *skb,
-				     bool observe)
+static enum hostroute_outcome handle_forwarded(struct hostroute_net *hn,
+					       struct sk_buff *skb, bool observe)
 {
 	struct hostroute_msg msg = {};
 	enum hostroute_outcome outcome;
 
 	hostroute_stats_inc(hn->stats, HOSTROUTE_FORWARD_RECEIVED);
-	outcome = judge(hn, skb, &msg, observe);
-	hostroute_trace_message(hn, skb, &msg, outcome);
+	outcome = judge_forwarded(hn, skb, &msg, observe);
+	hostroute_trace_message(hn->table.owner, skb, &msg, outcome);
 	return outcome;
 }
 
@@ -153,7 +161,7 @@ static enum hostroute_outcome handle(struct hostroute_net *hn, struct sk_buff *s
 /* What is known about the way to @key's destination; U32_MAX: nothing. */
 static u32 known_mtu(struct hostroute_net *hn, const struct hostroute_key *key)
 {
-	struct hostroute *route = hostroute_table_find(&hn->table, key);
+	struct hostroute *route = hostroute_index_find(&hn->table, key);
 
 	if (!route || READ_ONCE(route->class) == HOSTROUTE_CLASS_UNPROVEN ||
 	    hostroute_table_expired(&hn->table, route, hostroute_now()))
@@ -170,7 +178,7 @@ static u32 way_back_mtu(struct hostroute_net *hn, const struct sk_buff *skb,
 {
 	const struct iphdr *iph = ip_hdr(skb);
 	struct hostroute_key key = {
-		.daddr = iph->saddr,
+		.daddr = hostroute_addr_v4(iph->saddr),
 		.l3mdev = hostroute_l3mdev(state->in),
 	};
 	const struct dst_entry *dst = skb_dst(skb);
@@ -196,7 +204,7 @@ static enum hostroute_outcome clamp_syn(struct hostroute_net *hn,
 {
 	u32 mtu = way_back_mtu(hn, skb, state);
 
-	switch (hostroute_mss_clamp(hn, state, skb, mtu, observe)) {
+	switch (hostroute_syn_clamp(hn, state, skb, mtu, observe)) {
 	case 1:
 		return HOSTROUTE_FORWARD_CLAMPED;
 	case 0:
@@ -226,11 +234,12 @@ static bool is_syn(const struct sk_buff *skb)
 }
 
 /* A packet that NFQUEUE held comes here in process context. */
-static enum hostroute_outcome look_at(struct hostroute_net *hn, struct sk_buff *skb,
-				      const struct nf_hook_state *state)
+static enum hostroute_outcome look_at_forwarded(struct hostroute_net *hn,
+						struct sk_buff *skb,
+						const struct nf_hook_state *state)
 {
 	enum hostroute_outcome outcome = HOSTROUTE_CONTINUE;
-	u32 mode = READ_ONCE(hn->mode);
+	u32 mode = READ_ONCE(hn->set.mode);
 	bool observe = mode == HOSTROUTE_MODE_OBSERVE;
 
 	if (mode == HOSTROUTE_MODE_OFF)
@@ -239,7 +248,7 @@ static enum hostroute_outcome look_at(struct hostroute_net *hn, struct sk_buff *
 	if (ip_hdr(skb)->protocol == IPPROTO_TCP)
 		outcome = clamp_syn(hn, skb, state, observe);
 	else
-		outcome = handle(hn, skb, observe);
+		outcome = handle_forwarded(hn, skb, observe);
 	local_bh_enable();
 	return outcome;
 }
@@ -257,7 +266,7 @@ static noinline unsigned int forward(struct hostroute_net *hn, struct sk_buff *s
 	if (iph->protocol == IPPROTO_TCP ? !is_syn(skb) :
 					   !hostroute_icmp_is_frag_needed(skb))
 		return NF_ACCEPT;
-	outcome = look_at(hn, skb, state);
+	outcome = look_at_forwarded(hn, skb, state);
 	if (outcome != HOSTROUTE_CONTINUE)
 		hostroute_stats_inc(hn->stats, outcome);
 	return NF_ACCEPT;
@@ -296,23 +305,23 @@ int hostroute_forward_set(struct hostroute_net *hn, u32 value)
 	bool was_on, on = value != HOSTROUTE_FORWARD_OFF;
 	int err = 0;
 
-	mutex_lock(&hn->forward_lock);
-	was_on = hn->forward != HOSTROUTE_FORWARD_OFF;
+	mutex_lock(&hn->forward.lock);
+	was_on = hn->set.forward != HOSTROUTE_FORWARD_OFF;
 	if (on && !was_on)
-		err = nf_register_net_hook(hn->net, &hn->forward_ops);
+		err = nf_register_net_hook(hn->net, &hn->forward.ops);
 	else if (was_on && !on)
-		nf_unregister_net_hook(hn->net, &hn->forward_ops);
+		nf_unregister_net_hook(hn->net, &hn->forward.ops);
 	if (!err)
-		WRITE_ONCE(hn->forward, value);
-	mutex_unlock(&hn->forward_lock);
+		WRITE_ONCE(hn->set.forward, value);
+	mutex_unlock(&hn->forward.lock);
 	return err;
 }
 
 void hostroute_forward_init(struct hostroute_net *hn)
 {
-	mutex_init(&hn->forward_lock);
-	hn->forward = HOSTROUTE_FORWARD_OFF;
-	hn->forward_ops = (struct nf_hook_ops) {
+	mutex_init(&hn->forward.lock);
+	hn->set.forward = HOSTROUTE_FORWARD_OFF;
+	hn->forward.ops = (struct nf_hook_ops) {
 		.hook = forward_hook,
 		.priv = hn,
 		.pf = NFPROTO_IPV4,

@@ -11,7 +11,7 @@
  * no way from these to it. So there is a list of all of them, kept up to date
  * by the devices' events.
  */
-#include "../pmtu_hostroute.h"
+#include "tunnel.h"
 
 #include <linux/netdevice.h>
 #include <linux/rculist.h>
@@ -70,7 +70,7 @@ static struct list_head *list_of(const struct net_device *dev)
 	return is_gre(dev) ? &over_gre : NULL;
 }
 
-static struct tunnel *find(const struct net_device *dev)
+static struct tunnel *find_tunnel(const struct net_device *dev)
 {
 	struct tunnel *tunnel;
 
@@ -83,7 +83,7 @@ static struct tunnel *find(const struct net_device *dev)
 	return NULL;
 }
 
-static void forget(struct tunnel *tunnel)
+static void forget_tunnel(struct tunnel *tunnel)
 {
 	list_del_rcu(&tunnel->list);
 	kfree_rcu(tunnel, rcu);
@@ -104,11 +104,11 @@ void hostroute_tunnel_up(const struct net_device *dev)
 	if (!is_tunnel(dev))
 		return;
 	in = list_of(dev);
-	tunnel = find(dev);
+	tunnel = find_tunnel(dev);
 	if (tunnel && tunnel->in == in)
 		return;
 	if (tunnel)
-		forget(tunnel);
+		forget_tunnel(tunnel);
 	if (!in)
 		return;
 	tunnel = kzalloc(sizeof(*tunnel), GFP_KERNEL);
@@ -134,9 +134,9 @@ void hostroute_tunnel_down(const struct net_device *dev)
 	ASSERT_RTNL();
 	if (!is_tunnel(dev))
 		return;
-	tunnel = find(dev);
+	tunnel = find_tunnel(dev);
 	if (tunnel)
-		forget(tunnel);
+		forget_tunnel(tunnel);
 }
 
 /* One that takes its endpoints from elsewhere may have any. Its administrator
@@ -153,8 +153,8 @@ static bool sends(const struct net_device *dev, const struct net *net,
 		return false;
 	return net_eq(READ_ONCE(tunnel->net), net) &&
 	       (tunnel->collect_md ||
-		((!remote || remote == msg->daddr) &&
-		 (!local || local == msg->saddr)));
+		((!remote || remote == msg->daddr.v4) &&
+		 (!local || local == msg->saddr.v4)));
 }
 
 /**

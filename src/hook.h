@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A netfilter hook that is registered only while there is something to apply. */
+#ifndef HOSTROUTE_HOOK_H
+#define HOSTROUTE_HOOK_H
+
+#include <linux/mutex.h>
+#include <linux/netfilter.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+
+/**
+ * struct hostroute_hook - such a hook; only src/hook.c touches it
+ * @net:	its namespace
+ * @ops:	what is registered
+ * @wanted:	whether there is something to apply
+ * @lock:	guards @on and @dying
+ * @work:	registers or unregisters it
+ * @on:		it is registered; read by READ_ONCE()
+ * @dying:	it is not to be registered any more
+ */
+struct hostroute_hook {
+	struct net		*net;
+	struct nf_hook_ops	ops;
+	bool			(*wanted)(const struct hostroute_hook *hook);
+	struct mutex		lock;	/* on, dying */
+	struct work_struct	work;
+	bool			on;
+	bool			dying;
+};
+
+extern struct workqueue_struct *hostroute_wq;
+
+int hostroute_hook_module_init(void);
+void hostroute_hook_module_exit(void);
+void hostroute_hook_init(struct hostroute_hook *hook, struct net *net,
+			 const struct nf_hook_ops *ops,
+			 bool (*wanted)(const struct hostroute_hook *hook));
+void hostroute_hook_update(struct hostroute_hook *hook);
+void hostroute_hook_need(struct hostroute_hook *hook);
+void hostroute_hook_settle(struct hostroute_hook *hook);
+void hostroute_hook_exit(struct hostroute_hook *hook);
+void hostroute_hook_end(struct hostroute_hook *hook);
+
+#endif
