@@ -100,7 +100,7 @@ class Report:
     def ratio(self, row, work, stock, module, limit, noise=0.1, unit="instructions",
               base=0, typical=middle):
         """@stock, @module: as often as it was measured. @limit: of their ratio; None:
-        it is told, and has no goal. @noise: what the repetitions are claimed to
+        it is reported, and has no goal. @noise: what the repetitions are claimed to
         agree within. @base: part of both that is not to be judged, the way to where
         they begin. @typical: of all that was measured."""
         apart = max(spread(stock), spread(module))
@@ -109,7 +109,7 @@ class Report:
         if apart > noise and self._exact:
             verdict = "unsteady"
         elif limit is None:
-            verdict = "told"
+            verdict = "reported"
         else:
             verdict = "met" if value <= limit else "missed"
         self._put(row, work=work, unit=unit, stock=typical(stock), module=typical(module),
@@ -417,8 +417,8 @@ def learning(report):
         for size in SIZES:
             report.ratio("P4", f"learn a destination ({name}) at {size:,}",
                          seen[False, size], seen[True, size], 1.0, base=base)
-            for who, with_module in (("stock", False), ("module", True)):
-                report.curve(f"{who} ({name})", size, middle(seen[with_module, size]) - base)
+            for variant, with_module in (("stock", False), ("module", True)):
+                report.curve(f"{variant} ({name})", size, middle(seen[with_module, size]) - base)
 
 
 def lowering(report):
@@ -572,7 +572,7 @@ def memory(report):
     report.value("P10", "a host route with one clone", (cloned - before) / count, 512, "bytes")
 
 
-# Who evicts by a second chance pays for many at once, and then for none: a mean.
+# Eviction by a second chance costs much at once, and then nothing for many: a mean.
 EVICTIONS = 0.3
 
 

@@ -175,7 +175,7 @@ class OnPath(unittest.TestCase):
     def after_following(self):
         """What the server sent from the first lost segment on that it sent again in
         packets that fit. What it sent before, or had sent when the message came,
-        may be too big; the order of packets tells them apart, however late the
+        may be too big; the order of packets separates the two, however late the
         capture reads them. To be used with one_cpu()."""
         sent = [f for f in self.path.from_server() if f.data]
         seen = set()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A victim behind a gateway, hosts it talks to, and an attacker off the path who
+"""A victim behind a gateway, hosts it talks to, and an attacker off the path that
 sends it "fragmentation needed".
 
 The names are those of the list of cases (tests/attacks.md): V the victim, G its

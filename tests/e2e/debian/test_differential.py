@@ -534,7 +534,7 @@ def no_larger_than(mtu):
 
 def follows_path(case, what, stock, module):
     """Everything arrives; what was sent fits the path, with DF where the socket
-    has it."""
+    sets it."""
     if what.endswith(": arrived"):
         return module == str(PAYLOAD)
     if what.endswith(": errors"):
