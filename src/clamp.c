@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Clamping: a TCP socket goes under its host route and sends what was lost
- * again, smaller, at once.
+ * Clamping: a TCP socket is put under its host route, and sends what was lost again at
+ * once, in smaller segments.
  *
- * sk_dst_cache of a TCP socket may be swapped only by who owns the socket. If
- * a process owns it when the message arrives (over veth the message arrives
- * inside the sender's own sendmsg()), the clamp waits in a list that a work
- * item goes through until the owner has let go. It tries, and never sleeps in
- * lock_sock(): an owner may hold on for as long as he likes (a page fault
- * served by user space), and no other socket or namespace may wait for him.
- * TCP's own TCP_MTU_REDUCED_DEFERRED will not do: it would run on the stock
- * route and make a next-hop exception.
+ * Only the owner of a TCP socket may replace its sk_dst_cache. When the message
+ * arrives, a process may own the socket: over veth, the message arrives inside the
+ * sender's own sendmsg(). Then the clamp is queued, and a work item tries until the
+ * owner has let go. It never sleeps in lock_sock(): an owner may hold the socket for
+ * as long as it likes (in a page fault that user space serves), and no other socket or
+ * namespace may wait for it. TCP's own TCP_MTU_REDUCED_DEFERRED will not do: it would
+ * run on the stock route and make a next-hop exception.
  *
- * A waiting clamp carries no MTU: when it runs it takes what the table says
- * then, so that of two messages the lower wins.
+ * A queued clamp carries no MTU. It takes what the table says when it runs, so that of
+ * two messages the lower wins.
+ *
+ * Whether a message is believed is not decided here. A socket without a message comes
+ * under its host route at its next packet, in src/ipv4/output.c.
  */
 #include "clamp.h"
 #include "../pmtu_hostroute.h"
@@ -25,12 +27,14 @@
 #include <linux/slab.h>
 #include <net/tcp.h>
 
-/* Waiting clamps in a namespace. A socket beyond that follows at its next
- * send all the same, only its retransmission waits for the timer.
+/* Queued clamps in a namespace, at most. A socket beyond that still comes under its
+ * host route at its next packet; only its retransmission waits for the timer.
  */
 #define MAX_CLAMPS	1024
 
-/* Between two tries, jiffies; doubled while nobody lets go. */
+/* Longest time between two tries, jiffies. It is doubled up to this while no owner
+ * lets go.
+ */
 #define RETRY_MAX	(HZ / 10)
 
 struct clamp {
@@ -44,7 +48,9 @@ static bool is_open(const struct sock *sk)
 	return !((1 << sk->sk_state) & (TCPF_LISTEN | TCPF_CLOSE));
 }
 
-/* A valid route, or NULL, as of a socket that is not open. The socket is ours. */
+/* The socket's route, made anew if it is not valid; NULL if there is none, or the
+ * socket is not open. The caller owns the socket.
+ */
 static struct dst_entry *valid_route(struct sock *sk)
 {
 	if (!is_open(sk))
@@ -55,8 +61,8 @@ static struct dst_entry *valid_route(struct sock *sk)
 	return __sk_dst_get(sk);
 }
 
-/* Put the socket under its host route if there is one. The socket is ours, and @dst
- * its route. Return: the MTU that it has to follow, bytes.
+/* Put the socket under its host route if there is one. The caller owns the socket, and
+ * @dst is its route. Return: the MTU that it has to follow, bytes.
  */
 static u32 enter_host_route(struct hostroute_net *hn, struct sock *sk, struct dst_entry *dst)
 {
@@ -74,8 +80,9 @@ static u32 enter_host_route(struct hostroute_net *hn, struct sock *sk, struct ds
 	return hostroute_clone_mtu(clone);
 }
 
-/* BH is off, RCU, and the socket ours: its spinlock is held, and nobody owns it.
- * @dst: its route, valid a moment ago; may be NULL.
+/* BH off, RCU. The caller owns the socket: it holds the spinlock, and no process owns
+ * it.
+ * @dst: the socket's route, valid a moment ago; may be NULL.
  */
 static void clamp_now(struct hostroute_net *hn, struct sock *sk, struct dst_entry *dst)
 {
@@ -84,15 +91,15 @@ static void clamp_now(struct hostroute_net *hn, struct sock *sk, struct dst_entr
 	if (!dst || !is_open(sk) || READ_ONCE(hn->set.mode) != HOSTROUTE_MODE_ENFORCE)
 		return;
 	mtu = enter_host_route(hn, sk, dst);
-	/* Also when it is the route itself, and no host route, that has come
-	 * below what the socket believes: the segment is lost all the same.
+	/* Without a host route, the stock route's own MTU may be below what the socket
+	 * uses. The segment was lost all the same.
 	 */
 	if (inet_csk(sk)->icsk_pmtu_cookie > mtu) {
 		hostroute_trace_socket(hn->table.owner, sk, HOSTROUTE_CLAMPED, mtu);
-		/* TCP takes dst_mtu() for its MSS and sends what was lost once
-		 * more. What it reports to the route first is no news to any:
-		 * should the clone be retired at this moment, the stock route
-		 * must not make an exception.
+		/* mtu_reduced() first reports mtu_info to the route. Then it takes
+		 * dst_mtu() for the MSS and sends again what was lost. The largest MTU
+		 * is no news to any route: if the clone is retired at this moment, the
+		 * stock route must not make an exception.
 		 */
 		WRITE_ONCE(tcp_sk(sk)->mtu_info, HOSTROUTE_MTU_MAX);
 		inet_csk(sk)->icsk_af_ops->mtu_reduced(sk);
@@ -111,7 +118,7 @@ static struct clamp *find_clamp(struct hostroute_net *hn, const struct sock *sk)
 	return NULL;
 }
 
-/* False if one is waiting for this socket already, or too many are. */
+/* False if a clamp is queued for this socket already, or too many are. */
 static bool add_clamp(struct hostroute_net *hn, struct clamp *clamp)
 {
 	bool added;
@@ -148,7 +155,7 @@ static void free_clamp(struct clamp *clamp)
 	kfree(clamp);
 }
 
-/* False if somebody owns the socket. */
+/* False if a process owns the socket. */
 static bool try_clamp(struct hostroute_net *hn, struct sock *sk)
 {
 	bool done;
@@ -212,14 +219,14 @@ static enum hostroute_outcome clamp_later(struct hostroute_net *hn,
 		free_clamp(clamp);
 		return HOSTROUTE_CLAMP_SKIPPED;
 	}
-	/* A newcomer does not wait for those that nobody lets go. */
+	/* A new clamp does not wait for those whose owners do not let go. */
 	WRITE_ONCE(hn->clamp.delay, 0);
 	mod_delayed_work(hostroute_wq, &hn->clamp.work, 0);
 	return HOSTROUTE_CLAMP_QUEUED;
 }
 
-/* What hostroute_clamp_path() found, or another if that is not valid any more: the
- * host route that the socket was under may have had its time.
+/* What hostroute_clamp_path() found, or another route if that is not valid any more:
+ * learning takes out the host route that the socket was under if it has expired.
  */
 static struct dst_entry *route_after_learning(struct sock *sk)
 {
@@ -230,7 +237,7 @@ static struct dst_entry *route_after_learning(struct sock *sk)
 	return valid_route(sk);
 }
 
-/* Now or when it can be. */
+/* Clamp at once, or queue it if a process owns the socket. */
 static void clamp_in_time(struct hostroute_net *hn, struct sock *sk)
 {
 	enum hostroute_outcome outcome;
@@ -246,7 +253,7 @@ static void clamp_in_time(struct hostroute_net *hn, struct sock *sk)
 	hostroute_trace_socket(hn->table.owner, sk, outcome, 0);
 }
 
-/* The socket's route, made anew if it has none and nobody owns the socket. */
+/* The socket's route, made anew if it is not valid and no process owns the socket. */
 static struct dst_entry *current_route(struct sock *sk)
 {
 	struct dst_entry *dst = rcu_dereference(sk->sk_dst_cache);
@@ -254,20 +261,21 @@ static struct dst_entry *current_route(struct sock *sk)
 	if (dst && dst_check(dst, 0))
 		return dst;
 	if (sock_owned_by_user(sk))
-		return dst;	/* maybe stale: says where to, not how much */
+		return dst;	/* maybe stale: tells the path, but not its MTU */
 	if (inet_csk(sk)->icsk_af_ops->rebuild_header(sk))
 		return NULL;
 	return rcu_dereference(sk->sk_dst_cache);
 }
 
 /**
- * hostroute_clamp_path - which path is a claim about a socket's data about?
+ * hostroute_clamp_path - find the path that a claim about a socket's data is about
  * @sk:		a full TCP socket, its spinlock held
- * @claim:	of its peer; gets the VRF, the estimate so far, and the host route that
- *		the socket is under
+ * @claim:	about its peer; its VRF, its estimate and the host route that the
+ *		socket is under are filled in
  *
  * Context: BH off, RCU.
- * Return: its route, under RCU; NULL if it has none, or one that is left alone.
+ * Return: the socket's route, under RCU; NULL if it has none, or one that is left
+ * alone.
  */
 struct dst_entry *hostroute_clamp_path(struct sock *sk,
 				       struct hostroute_claim *claim)
@@ -281,8 +289,8 @@ struct dst_entry *hostroute_clamp_path(struct sock *sk,
 		return NULL;
 	claim->key.l3mdev = hostroute_l3mdev(dst->dev);
 	claim->estimate = hostroute_stock_estimate(dst);
-	/* What the stock path has made of messages that were only observed would
-	 * not be there.
+	/* In a dry run the stock path may have acted on earlier messages. Leave that
+	 * out: otherwise it would not have seen them.
 	 */
 	if (claim->dry_run)
 		claim->estimate = dst_metric_raw(dst, RTAX_MTU) ?: dst->dev->mtu;
@@ -290,12 +298,13 @@ struct dst_entry *hostroute_clamp_path(struct sock *sk,
 }
 
 /**
- * hostroute_clamp_learn - have a claim learned that a socket's data was quoted for
+ * hostroute_clamp_learn - apply a claim, and clamp the socket whose data was quoted
  * @hn:		the namespace
  * @sk:		a full TCP socket, its spinlock held
- * @claim:	a claim that was believed; hostroute_clamp_path() was just asked
+ * @claim:	a claim that was believed; hostroute_clamp_path() has just filled it in
  *
- * Context: BH off, RCU. Return: as hostroute_learn().
+ * Context: BH off, RCU.
+ * Return: as hostroute_learn().
  */
 enum hostroute_outcome hostroute_clamp_learn(struct hostroute_net *hn,
 					     struct sock *sk,
@@ -311,8 +320,8 @@ enum hostroute_outcome hostroute_clamp_learn(struct hostroute_net *hn,
 	case HOSTROUTE_REFRESHED:
 	case HOSTROUTE_CONFIRMED:
 	case HOSTROUTE_IGNORED_NOT_SMALLER:
-		/* Whatever this message adds, the segment it quotes was lost:
-		 * its socket may not be under the host route yet.
+		/* Whatever this message adds to the table, the segment that it quotes
+		 * was lost, and the socket may not be under the host route yet.
 		 */
 		clamp_in_time(hn, sk);
 		break;
@@ -322,6 +331,12 @@ enum hostroute_outcome hostroute_clamp_learn(struct hostroute_net *hn,
 	return outcome;
 }
 
+/**
+ * hostroute_clamp_net_init - make an empty queue of clamps
+ * @hn: the namespace
+ *
+ * Context: any.
+ */
 void hostroute_clamp_net_init(struct hostroute_net *hn)
 {
 	spin_lock_init(&hn->clamp.lock);
@@ -330,8 +345,13 @@ void hostroute_clamp_net_init(struct hostroute_net *hn)
 	INIT_DELAYED_WORK(&hn->clamp.work, clamp_work);
 }
 
-/* No new clamp comes any more; those that wait are dropped: their sockets
- * follow at their next send, if they have one.
+/**
+ * hostroute_clamp_net_exit - drop the queued clamps
+ * @hn: the namespace; no new clamp comes any more
+ *
+ * Sockets that still send follow at their next packet.
+ *
+ * Context: process, may sleep.
  */
 void hostroute_clamp_net_exit(struct hostroute_net *hn)
 {

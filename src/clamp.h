@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Clamping: a TCP socket goes under its host route. */
+/* Clamping: a TCP socket is put under its host route. */
 #ifndef HOSTROUTE_CLAMP_H
 #define HOSTROUTE_CLAMP_H
 

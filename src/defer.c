@@ -1,28 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * RFC 5927 7.2: a proven claim that contradicts what the peer has acknowledged
- * waits. Who guesses a sequence number that is in flight can claim any MTU; but
- * where larger segments than that have just gone through, it is more likely a
- * lie, and then the quoted data is acknowledged within a round trip. If the
- * path has really changed, that data is not, and its retransmission timer runs
- * out: then the claim is applied.
+ * RFC 5927 7.2: a proven claim is deferred if it conflicts with data that the peer has
+ * acknowledged. An attacker who guesses a sequence number in flight can claim any MTU.
+ * But where larger segments have just got through, the claim is more likely a lie, and
+ * then the quoted data is acknowledged within a round trip. If the path has really
+ * changed, that data is not acknowledged, and its retransmission timer runs out. Then
+ * the claim is applied.
  *
  * TCP keeps no size of the largest segment acknowledged. It keeps sums, and the
  * largest is at least the mean: see least_largest().
  *
- * At most one claim waits for a socket, in a list of the namespace's. Nothing
- * tells when an ACK arrives or a timer runs out, so a work item looks, as long
- * as there are any; so does the next message about the socket, which for a real
- * change is the router's answer to the retransmission. Whatever becomes of a
- * waiting claim is decided under its socket's spinlock.
+ * At most one claim waits for each socket, in a list of the namespace. Nothing reports
+ * that an ACK has arrived or a timer has run out. So a work item looks at these
+ * sockets as long as any claim waits. The next message about the socket looks as well:
+ * for a real change, that is the router's answer to the retransmission. What becomes
+ * of a waiting claim is decided under the spinlock of its socket.
  *
- * Of two claims for a socket the higher MTU waits: a forged one must not come
- * into effect by way of a real loss. If the path is smaller still, the router
- * says so again, about the next segment that is too large.
+ * Of two claims for a socket, the one with the higher MTU waits. Otherwise a forged
+ * lower one could take effect because of a real loss. If the path is smaller still,
+ * the router says so again about the next segment that is too large.
  *
- * A claim about data that has timed out already need not wait. This is also what
- * keeps both sides safe when there is no room to wait: the claim is ignored, and
- * the router's next one, about the retransmission, is believed.
+ * A claim about data that has timed out already need not wait. This also keeps both
+ * sides safe when the list is full: the claim is ignored, and the router's next one,
+ * about the retransmission, is believed.
+ *
+ * This file decides when a claim is applied. src/clamp.c applies it.
  */
 #include "defer.h"
 #include "../pmtu_hostroute.h"
@@ -35,26 +37,32 @@
 #include <linux/slab.h>
 #include <net/tcp.h>
 
-/* Claims that wait in a namespace. */
+/* Claims that wait in a namespace, at most. */
 #define MAX_WAITING	1024
 
-/* The least timeout is 200 ms unless a route says otherwise. */
+/* Jiffies between two looks. The least retransmission timeout is 200 ms, unless a
+ * route sets another.
+ */
 #define LOOK_INTERVAL	(HZ / 20)
 
-/* Twice the largest timeout there is: there will be none. */
+/* Nanoseconds: twice the largest retransmission timeout. After that there will be
+ * none.
+ */
 #define WAIT_MAX	((u64)2 * TCP_RTO_MAX / HZ * NSEC_PER_SEC)
 
 /**
- * struct waiting - a claim that waits; but for @node and @list, under its
- * socket's spinlock
+ * struct waiting - a claim that waits
  * @node:	in hn->defer.hash
  * @list:	in hn->defer.list
- * @sk:		whose data it quotes, with a reference
- * @seq:	quoted
+ * @sk:		the socket whose data is quoted, with a reference
+ * @seq:	quoted sequence number, host order
  * @una:	oldest unacknowledged byte when last looked at
- * @retransmits: timeouts since that was acknowledged last, of which the claim
- *		must see one more
- * @claim:	what was claimed, and since when it waits
+ * @retransmits: timeouts of the data at @una that do not count; one more applies the
+ *		claim
+ * @claim:	what was claimed; @claim.now is when it began to wait
+ *
+ * hn->defer.lock guards @node and @list. The other fields are written under the
+ * socket's spinlock, and also under hn->defer.lock once the claim is in the list.
  */
 struct waiting {
 	struct hlist_node	node;
@@ -69,11 +77,11 @@ struct waiting {
 /* ---- what has been acknowledged ------------------------------------------------------ */
 
 /**
- * struct acked - what a connection's counters say of its segments
+ * struct acked - what a connection's counters say about its segments
  * @bytes:	acknowledged
- * @resent:	sent again
- * @delivered:	segments acknowledged, or selectively so; wraps
- * @mss_max:	bytes, no segment carries more
+ * @resent:	bytes sent again
+ * @delivered:	segments acknowledged, also selectively; wraps
+ * @mss_max:	bytes of payload; no segment carries more
  */
 struct acked {
 	u64 bytes;
@@ -82,20 +90,19 @@ struct acked {
 	u32 mss_max;
 };
 
-/*
- * Bytes of payload that the largest acknowledged segment has at least: the mean,
+/* A lower bound on the payload of the largest acknowledged segment, bytes: the mean,
  * with everything that is uncertain counted against it.
  *
- * Bytes: less one, for a SYN. Less all that was sent again: it may have arrived
- * in pieces of another size than were counted in the end. (A FIN is never
- * among them: nothing is in flight after that.)
+ * Bytes: one less, for a SYN. Less all that was sent again: it may have arrived in
+ * pieces of another size than were counted in the end. (A FIN is never among the
+ * bytes: nothing is in flight after that.)
  *
- * Segments: one more, for a segment of which a part is acknowledged. A SYN is
- * counted as well, and what is selectively acknowledged, and by a connection
- * without SACK each duplicate ACK: that makes the mean only smaller.
+ * Segments: one more, for a segment that is acknowledged in part. A SYN is counted as
+ * well, and so is what is selectively acknowledged, and each duplicate ACK on a
+ * connection without SACK. These only make the mean smaller.
  *
- * The count of segments wraps. It then gives a mean that is impossible; as many
- * wraps are added as it takes.
+ * The count of segments wraps. Then the mean is larger than any segment can be, and
+ * the smallest number of wraps that explains it is added.
  */
 static u32 least_largest(const struct acked *acked)
 {
@@ -112,8 +119,10 @@ static u32 least_largest(const struct acked *acked)
 	return div64_u64(bytes, segments);
 }
 
-/* A message that arrives inside the owner's own system call finds another CPU
- * at work on these at worst. Bytes first: TCP counts segments after them.
+/* A lower bound on the largest packet that the peer has acknowledged, bytes; 0 if
+ * nothing is known. If the message arrives inside the owner's own system call, another
+ * CPU may be changing these counters meanwhile. So the bytes are read first: TCP
+ * counts segments after them.
  */
 static u32 largest_acked_packet(const struct sock *sk)
 {
@@ -129,15 +138,17 @@ static u32 largest_acked_packet(const struct sock *sk)
 	acked.bytes = READ_ONCE(tp->bytes_acked);
 	if (!acked.bytes)
 		return 0;
-	smp_rmb();	/* nothing to pair with: makes a bad reading less likely */
+	smp_rmb();	/* pairs with nothing; makes a bad reading less likely */
 	acked.delivered = READ_ONCE(tp->delivered);
 	acked.resent = READ_ONCE(tp->bytes_retrans);
 	payload = least_largest(&acked);
-	/* Options that every segment has; SACK and IP options would add to it. */
+	/* The header has the options of every segment. SACK and IP options would add
+	 * to it.
+	 */
 	return payload ? sizeof(struct iphdr) + header + payload : 0;
 }
 
-/* Would the claim change anything? */
+/* Would the claim change anything for TCP? */
 static bool is_news(struct hostroute_net *hn, const struct hostroute_claim *claim,
 		    u32 mtu)
 {
@@ -160,7 +171,9 @@ static bool contradicted(struct hostroute_net *hn, const struct sock *sk,
 	return largest_acked_packet(sk) > mtu && is_news(hn, claim, mtu);
 }
 
-/* TCP counts timeouts of the oldest data, until that is acknowledged. */
+/* TCP counts the timeouts of its oldest data, and starts again when that is
+ * acknowledged.
+ */
 static bool timed_out(const struct sock *sk, u32 seq)
 {
 	return READ_ONCE(inet_csk(sk)->icsk_retransmits) &&
@@ -175,7 +188,8 @@ static bool timed_out(const struct sock *sk, u32 seq)
  * @una:	oldest byte that is not acknowledged
  * @nxt:	next byte to be sent
  * @retransmits: timeouts of the data at @una
- * @gone:	it is closed, or another connection by now
+ * @gone:	the socket is closed or connected elsewhere by now, or mode=enforce has
+ *		ended
  */
 struct progress {
 	u64 now;
@@ -192,7 +206,7 @@ enum fate {
 	FATE_DROP,
 };
 
-/* Acknowledged means refuted, also if timers ran out meanwhile. */
+/* Data that is acknowledged refutes the claim, even if timers ran out meanwhile. */
 static enum fate fate_of(struct waiting *waiting, const struct progress *progress)
 {
 	if (progress->gone)
@@ -272,8 +286,9 @@ static bool add_waiting(struct hostroute_net *hn, struct waiting *waiting)
 	return added;
 }
 
-/* The socket's claim, off the list if it is settled. The socket's spinlock is
- * held: nobody else comes to add, change or take it.
+/* Take the socket's claim off the list if it is settled; NULL if it is not, or there
+ * is none. The caller holds the socket's spinlock, so nobody else adds, changes or
+ * takes it.
  */
 static struct waiting *take_settled(struct hostroute_net *hn, struct sock *sk,
 				    enum fate *fate)
@@ -295,7 +310,7 @@ static struct waiting *take_settled(struct hostroute_net *hn, struct sock *sk,
 	return waiting;
 }
 
-/* The path may be another by now, or none: its VRF or its device may be gone. */
+/* The path may have changed by now, or gone with its VRF or its device. */
 static bool on_same_path(struct sock *sk, struct hostroute_claim *claim)
 {
 	int l3mdev = claim->key.l3mdev;
@@ -312,8 +327,8 @@ static void apply(struct hostroute_net *hn, struct waiting *waiting)
 	hostroute_stats_inc(hn->stats, outcome);
 }
 
-/* The socket's spinlock is held, BH is off, RCU. While a process owns the socket
- * neither ACKs nor timers get at it, and what it says may be half written.
+/* BH off, RCU, the socket's spinlock held. While a process owns the socket, neither
+ * ACKs nor timers are processed, and its fields may be half written.
  */
 static void settle(struct hostroute_net *hn, struct sock *sk)
 {
@@ -385,11 +400,11 @@ static void fill(struct waiting *waiting, const struct sock *sk, u32 seq,
 	waiting->una = READ_ONCE(tcp_sk(sk)->snd_una);
 	waiting->retransmits = READ_ONCE(inet_csk(sk)->icsk_retransmits);
 	waiting->claim = *claim;
-	/* Nobody holds it for so long; hostroute_clamp_path() tells again. */
+	/* There is no reference to it. hostroute_clamp_path() finds it again. */
 	waiting->claim.known = NULL;
 }
 
-/* True if one is waiting for the socket already: of two, the higher MTU. */
+/* True if a claim waits for the socket already. The one with the higher MTU stays. */
 static bool join_waiting(struct hostroute_net *hn, const struct sock *sk, u32 seq,
 			 const struct hostroute_claim *claim)
 {
@@ -411,7 +426,7 @@ static enum hostroute_outcome wait_for_timeout(struct hostroute_net *hn,
 
 	if (join_waiting(hn, sk, seq, claim))
 		return HOSTROUTE_DEFERRED;
-	/* Whom there is no room for does not cost an allocation. */
+	/* Do not allocate when the list is full. */
 	if (READ_ONCE(hn->defer.count) >= MAX_WAITING)
 		return HOSTROUTE_IGNORED_CONTRADICTED;
 	waiting = kzalloc(sizeof(*waiting), GFP_ATOMIC | __GFP_NOWARN);
@@ -428,7 +443,9 @@ static enum hostroute_outcome wait_for_timeout(struct hostroute_net *hn,
 	return HOSTROUTE_DEFERRED;
 }
 
-/* The claim of this message has come true, by way of a later message. */
+/* A later claim with the same MTU is believed. So the waiting one counts as
+ * applied.
+ */
 static void confirm_waiting(struct hostroute_net *hn, struct sock *sk, u32 mtu)
 {
 	struct waiting *waiting;
@@ -452,13 +469,15 @@ static void confirm_waiting(struct hostroute_net *hn, struct sock *sk, u32 mtu)
  * @hn:		the namespace
  * @sk:		a full TCP socket, its spinlock held
  * @seq:	of the segment that was quoted, host order
- * @claim:	what was claimed of the path to @sk's peer
+ * @claim:	what was claimed about the path to @sk's peer
  *
- * RFC 5927 7.2. Settles what waits for @sk first.
+ * RFC 5927 7.2. First settles a claim that already waits for @sk, if its fate is
+ * known.
  *
  * Context: BH off, RCU.
- * Return: HOSTROUTE_CONTINUE if it is to be believed now. HOSTROUTE_DEFERRED: it
- * waits, here. HOSTROUTE_IGNORED_CONTRADICTED: there is no room for it to wait.
+ * Return: HOSTROUTE_CONTINUE if the claim is to be believed now. HOSTROUTE_DEFERRED if
+ * it waits here, or would without @claim->dry_run. HOSTROUTE_IGNORED_CONTRADICTED if
+ * it should wait but the list is full or memory is short.
  */
 enum hostroute_outcome hostroute_defer_claim(struct hostroute_net *hn,
 					     struct sock *sk, u32 seq,
@@ -479,6 +498,12 @@ enum hostroute_outcome hostroute_defer_claim(struct hostroute_net *hn,
 	return HOSTROUTE_CONTINUE;
 }
 
+/**
+ * hostroute_defer_net_init - make an empty list of waiting claims
+ * @hn: the namespace
+ *
+ * Context: any.
+ */
 void hostroute_defer_net_init(struct hostroute_net *hn)
 {
 	spin_lock_init(&hn->defer.lock);
@@ -487,7 +512,12 @@ void hostroute_defer_net_init(struct hostroute_net *hn)
 	INIT_DELAYED_WORK(&hn->defer.work, look);
 }
 
-/* No new claim comes any more; those that wait are dropped. */
+/**
+ * hostroute_defer_net_exit - drop the claims that wait
+ * @hn: the namespace; no new claim comes any more
+ *
+ * Context: process, may sleep.
+ */
 void hostroute_defer_net_exit(struct hostroute_net *hn)
 {
 	struct waiting *waiting, *next;

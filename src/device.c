@@ -1,23 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /sys/class/net/DEV/pmtu_hostroute/: the MTU that this host uses on a device,
- * below the link's, as the registry value MTU is (KB 898060). The link stays as it
- * is: what comes in may be as large as before, and what is forwarded, too.
+ * /sys/class/net/DEV/pmtu_hostroute/: the MTU of what this host itself sends by a
+ * device. It is below the link's MTU, as the registry value MTU is (KB 898060). The
+ * link's MTU does not change: packets that come in, or are forwarded, may be as large
+ * as before.
  *
- * What leaves by such a device goes under clones with that MTU (route.c): those
- * of host routes of its own that are in no table and stand for no destination.
- * There is one for each of a few values that next hops are hashed to, so that
- * a device with many neighbours does not have them push out each other's clones.
- * A host route to a destination goes before it and takes the smaller of the two.
+ * What leaves by such a device goes under clones with that MTU (src/ipv4/stock.c).
+ * They are clones of device routes, which are in no table and stand for no
+ * destination. Each device has a few of these, and next hops are hashed to them. So
+ * the neighbours of a device that has many do not push out each other's clones. A host
+ * route to a destination goes before the device route, and takes the smaller of the
+ * two MTUs.
  *
- * A namespace knows the smallest MTU that is set on any device of it, so that
- * LOCAL_OUT looks at nothing else as long as packets are smaller.
+ * A namespace knows the smallest MTU that is set on any of its devices. As long as
+ * packets are no larger, LOCAL_OUT looks at nothing else, except for SYNs.
  *
- * Lifetime. An entry is made when its device is registered and freed, after a
- * grace period, when it is unregistered. Its value goes with it to another
- * namespace; the host routes do not: those of the old one are dead before the
- * device leaves it, and nobody looks at the entry any more when it gets those
- * of the new one.
+ * Lifetime. An entry is made when its device is registered. It is freed, after a grace
+ * period, when the device is unregistered. The MTU that is set goes with the device to
+ * another namespace, but the device routes do not. Those of the old namespace are dead
+ * before the device leaves it, and no reader uses the entry any more when it gets
+ * those of the new namespace.
+ *
+ * This file does not touch packets. src/ipv4/output.c and src/ipv4/datagram.c apply
+ * the MTU.
  */
 #include "device.h"
 #include "../pmtu_hostroute.h"
@@ -40,10 +45,10 @@
 
 /**
  * struct entry - a device
- * @override:	its MTU; in force while it is in a namespace and an MTU is set
- * @list:	of all
- * @hn:		its namespace while that is in force, else NULL
- * @paths:	device routes, while that is in force
+ * @override:	its MTU; in force while the device is in a namespace and an MTU is set
+ * @list:	in the list of all entries
+ * @hn:		its namespace while the MTU is in force, else NULL
+ * @paths:	device routes while the MTU is in force
  * @rcu:	freed by RCU
  */
 struct entry {
@@ -54,8 +59,9 @@ struct entry {
 	struct rcu_head		rcu;
 };
 
-/* entries_lock guards the entries; the hash is read under RCU. Never held while
- * files are removed: who has one open may be waiting for it.
+/* Guards the entries; RCU readers find them by the hash in src/override.c. It is not
+ * held while files are removed: that waits for reads and writes in progress, and these
+ * take the lock.
  */
 static DEFINE_MUTEX(entries_lock);
 static LIST_HEAD(entries);
@@ -72,12 +78,13 @@ static struct entry *find_any(const struct net_device *dev)
 }
 
 /**
- * hostroute_device_find_route - the host route of the device that a route leaves by
+ * hostroute_device_find_route - find the device route that applies to a stock route
  * @hn:		the namespace
  * @dst:	a stock route of it
  *
- * Context: RCU. Return: NULL if no MTU is set on the device, or @dst is of a kind
- * that is left alone.
+ * Context: RCU.
+ * Return: NULL if no MTU is set on the device that @dst leaves by, or @dst is of a
+ * kind that is left alone.
  */
 struct hostroute *hostroute_device_find_route(struct hostroute_net *hn,
 					      const struct dst_entry *dst)
@@ -98,7 +105,7 @@ struct hostroute *hostroute_device_find_route(struct hostroute_net *hn,
 
 /* ---- an MTU comes into force, changes, and ends ----------------------------------- */
 
-/* The smallest of a namespace. */
+/* Find the smallest MTU of a namespace again. */
 static void recount(struct hostroute_net *hn)
 {
 	const struct entry *entry;
@@ -125,7 +132,9 @@ static void end_paths(struct entry *entry)
 	}
 }
 
-/* Sockets look their route up again at their next packet. */
+/* The MTU is no longer in force. Sockets look up their route again at their next
+ * packet.
+ */
 static void unbind(struct entry *entry)
 {
 	struct hostroute_net *hn = entry->hn;
@@ -134,7 +143,9 @@ static void unbind(struct entry *entry)
 	if (!hn)
 		return;
 	hostroute_override_remove(&entry->override);
-	/* Nobody makes a clone for them now, whoever still finds them. */
+	/* From now on no clone is made of the device routes, even by a reader that
+	 * still finds them.
+	 */
 	end_paths(entry);
 	hostroute_clone_device_sync(entry->override.dev);
 	WRITE_ONCE(entry->hn, NULL);
@@ -147,7 +158,7 @@ static int bind_to(struct entry *entry, struct hostroute_net *hn)
 	int i;
 
 	lockdep_assert_held(&entries_lock);
-	/* Whoever found the entry when it was bound before is done with it. */
+	/* Wait for readers that found the entry when it was bound before. */
 	synchronize_rcu();
 	entry->hn = hn;
 	for (i = 0; i < PATHS; i++) {
@@ -192,8 +203,10 @@ static int set_entry_mtu(struct entry *entry, struct hostroute_net *hn, u32 mtu)
 }
 
 /**
- * hostroute_device_drop_all - no socket stays under a device's host route
+ * hostroute_device_drop_all - drop the clones of a namespace's device routes
  * @hn: the namespace; its hooks make no clones at present
+ *
+ * Sockets under them look up their route again.
  *
  * Context: process, may sleep.
  */
@@ -214,8 +227,8 @@ void hostroute_device_drop_all(struct hostroute_net *hn)
 
 /* ---- files ------------------------------------------------------------------------- */
 
-/* While one of its files is open for reading or writing a device stays in its
- * namespace, and registered.
+/* While one of its files is being read or written, a device stays registered, and in
+ * its namespace.
  */
 static ssize_t show(struct device *d, char *buf, bool effective)
 {
@@ -267,7 +280,7 @@ static ssize_t mtu_store(struct device *d, struct device_attribute *attr,
 	entry = find_any(dev);
 	err = entry ? set_entry_mtu(entry, hn, mtu) : -ENODEV;
 	mutex_unlock(&entries_lock);
-	/* In force when the writer is told so. */
+	/* The MTU is in force when the write returns. */
 	hostroute_hook_settle(&hn->output);
 	return err ?: len;
 }
@@ -288,7 +301,9 @@ static const struct attribute_group device_group = {
 
 /* ---- devices come, move and go ------------------------------------------------------- */
 
-/* IP does not leave by these as far as routes tell. */
+/* No route that leaves by one of these can have a clone, see
+ * hostroute_stock_plain().
+ */
 static bool has_no_files(const struct net_device *dev)
 {
 	return dev->flags & IFF_LOOPBACK || netif_is_l3_master(dev);
@@ -315,7 +330,7 @@ static struct entry *remember(struct net_device *dev)
 	return entry;
 }
 
-/* New here, or come from another namespace. */
+/* The device is new, or has come from another namespace. */
 static void device_came(struct net_device *dev)
 {
 	struct entry *entry;
@@ -341,8 +356,9 @@ static void device_came(struct net_device *dev)
 	mutex_unlock(&entries_lock);
 }
 
-/* Going, or to another namespace; or this module goes. One that is known has
- * files; it may be told once more that it goes, when it is known no longer.
+/* The device goes, or goes to another namespace, or this module goes. A device that
+ * has an entry has files. The event may come again, and then there is no entry any
+ * more.
  */
 static void device_left(struct net_device *dev)
 {
@@ -354,7 +370,9 @@ static void device_left(struct net_device *dev)
 	mutex_unlock(&entries_lock);
 	if (!known)
 		return;
-	/* Without the lock: a reader may be waiting for it. RTNL keeps others out. */
+	/* Without the lock, since a reader may be waiting for it. RTNL keeps other
+	 * events out.
+	 */
 	sysfs_remove_group(&dev->dev.kobj, &device_group);
 	mutex_lock(&entries_lock);
 	entry = find_any(dev);
@@ -380,17 +398,28 @@ static struct notifier_block notifier = {
 	.notifier_call = entry_event,
 };
 
-/* After the namespaces, before they go: each device is in one. */
+/**
+ * hostroute_device_init - make the files of all devices, and follow devices
+ *
+ * Context: process, may sleep; takes RTNL. Comes after the first namespaces, and
+ * hostroute_device_exit() before their end: each device is in one.
+ * Return: 0 or a negative errno.
+ */
 int hostroute_device_init(void)
 {
 	return register_netdevice_notifier(&notifier);
 }
 
+/**
+ * hostroute_device_exit - remove the files and routes of all devices
+ *
+ * Context: process, may sleep; takes RTNL.
+ */
 void hostroute_device_exit(void)
 {
 	struct entry *entry, *next;
 
-	/* Every device is told to have left. */
+	/* This calls entry_event() with NETDEV_UNREGISTER for every device. */
 	unregister_netdevice_notifier(&notifier);
 	mutex_lock(&entries_lock);
 	list_for_each_entry_safe(entry, next, &entries, list)

@@ -1,16 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A netfilter hook that is registered only while there is something to apply. */
+/*
+ * A netfilter hook that is registered only while there is something to apply, since a
+ * packet pays for a registered hook even if that does nothing.
+ *
+ * This file registers and unregisters. What the hook does, and when it is wanted, is
+ * for the caller to say: src/ipv4/output.c and src/net.c.
+ */
 #include "hook.h"
 #include "../pmtu_hostroute.h"
 
+/* Runs the work of all namespaces: hooks, sweeps, queued clamps and deferred
+ * claims.
+ */
 struct workqueue_struct *hostroute_wq;
 
+/**
+ * hostroute_hook_module_init - make the work queue
+ *
+ * Context: process, may sleep; before the first namespace.
+ * Return: 0 or -ENOMEM.
+ */
 int hostroute_hook_module_init(void)
 {
 	hostroute_wq = alloc_workqueue(HOSTROUTE_NAME, WQ_UNBOUND, 0);
 	return hostroute_wq ? 0 : -ENOMEM;
 }
 
+/**
+ * hostroute_hook_module_exit - destroy the work queue
+ *
+ * Context: process, may sleep; after the last namespace.
+ */
 void hostroute_hook_module_exit(void)
 {
 	destroy_workqueue(hostroute_wq);
@@ -31,7 +51,9 @@ static void hook_work(struct work_struct *work)
 	} else if (!is_wanted(hook) && hook->on) {
 		nf_unregister_net_hook(hook->net, &hook->ops);
 		WRITE_ONCE(hook->on, false);
-		/* Paired with hostroute_hook_need(), which may still have seen it on. */
+		/* Paired with hostroute_hook_need(). That may still have seen the hook
+		 * registered, so look once more.
+		 */
 		smp_mb();
 		if (is_wanted(hook))
 			hostroute_hook_update(hook);
@@ -40,22 +62,27 @@ static void hook_work(struct work_struct *work)
 }
 
 /**
- * hostroute_hook_update - have the hook registered if it is wanted, and only then
- * @hook: what decides about it may have changed
+ * hostroute_hook_update - register or unregister a hook, whichever is due
+ * @hook: the hook; the answer of its @wanted may have changed
+ *
+ * A work item does it, later. hostroute_hook_settle() waits for that.
  *
  * Context: any.
  */
 void hostroute_hook_update(struct hostroute_hook *hook)
 {
-	/* Whatever @on says: it may be about to change. */
+	/* Whatever @on says: a work item may be about to change it. */
 	queue_work(hostroute_wq, &hook->work);
 }
 
 /**
- * hostroute_hook_need - there is something to apply since just now
+ * hostroute_hook_need - something to apply has just been added
  * @hook: the hook
  *
- * Many may come at once, and to wake a worker for each would cost as much again.
+ * Many messages may arrive at once, and waking a worker for each would cost as much
+ * again. So a work item is queued only if the hook is not registered. What @wanted
+ * reads must be stored before the call.
+ *
  * Context: any.
  */
 void hostroute_hook_need(struct hostroute_hook *hook)
@@ -65,12 +92,26 @@ void hostroute_hook_need(struct hostroute_hook *hook)
 		hostroute_hook_update(hook);
 }
 
-/* Wait until an earlier update is in force. Context: process, may sleep. */
+/**
+ * hostroute_hook_settle - wait until earlier updates are in force
+ * @hook: the hook
+ *
+ * Context: process, may sleep.
+ */
 void hostroute_hook_settle(struct hostroute_hook *hook)
 {
 	flush_work(&hook->work);
 }
 
+/**
+ * hostroute_hook_init - prepare a hook, which is not registered yet
+ * @hook:	zeroed
+ * @net:	its namespace
+ * @ops:	copied
+ * @wanted:	whether the hook should be registered; called in process context
+ *
+ * Context: any.
+ */
 void hostroute_hook_init(struct hostroute_hook *hook, struct net *net,
 			 const struct nf_hook_ops *ops,
 			 bool (*wanted)(const struct hostroute_hook *hook))
@@ -82,7 +123,15 @@ void hostroute_hook_init(struct hostroute_hook *hook, struct net *net,
 	INIT_WORK(&hook->work, hook_work);
 }
 
-/* Unregister it for good. Context: process, may sleep. */
+/**
+ * hostroute_hook_exit - unregister a hook for good
+ * @hook: the hook
+ *
+ * Updates that come later do nothing. The hook's function may still run until the next
+ * grace period is over.
+ *
+ * Context: process, may sleep.
+ */
 void hostroute_hook_exit(struct hostroute_hook *hook)
 {
 	mutex_lock(&hook->lock);
@@ -92,7 +141,12 @@ void hostroute_hook_exit(struct hostroute_hook *hook)
 	flush_work(&hook->work);
 }
 
-/* After hostroute_hook_exit(), when no more updates come. */
+/**
+ * hostroute_hook_end - cancel the updates that came after hostroute_hook_exit()
+ * @hook: the hook; no more updates come
+ *
+ * Context: process, may sleep.
+ */
 void hostroute_hook_end(struct hostroute_hook *hook)
 {
 	cancel_work_sync(&hook->work);

@@ -9,14 +9,16 @@
 #include <linux/workqueue.h>
 
 /**
- * struct hostroute_hook - such a hook; only src/hook.c touches it
+ * struct hostroute_hook - a hook that is registered when it is wanted
  * @net:	its namespace
  * @ops:	what is registered
  * @wanted:	whether there is something to apply
  * @lock:	guards @on and @dying
- * @work:	registers or unregisters it
- * @on:		it is registered; read by READ_ONCE()
- * @dying:	it is not to be registered any more
+ * @work:	registers or unregisters the hook
+ * @on:		the hook is registered; read with READ_ONCE() outside @lock
+ * @dying:	the hook must not be registered any more
+ *
+ * Only src/hook.c touches the fields.
  */
 struct hostroute_hook {
 	struct net		*net;

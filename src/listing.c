@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /proc/net/pmtu_hostroute: the listing, complete at any size. Who may read it
- * knows whom this host talks to, so it takes CAP_NET_ADMIN in the namespace.
+ * /proc/net/pmtu_hostroute: the list of all host routes, complete at any size. A
+ * reader learns which hosts this one talks to, so reading needs CAP_NET_ADMIN in the
+ * namespace. Nothing is changed here.
  */
 #include "listing.h"
 #include "../pmtu_hostroute.h"
@@ -14,12 +15,13 @@
 #include <linux/seq_file_net.h>
 
 struct listing {
-	struct seq_net_private	p;	/* first, as seq_file_net() has it */
-	u64			serial;	/* of the newest route when it began */
+	struct seq_net_private	p;	/* first: seq_file_net() expects it there */
+	u64			serial;	/* of the newest route when the listing began */
 };
 
-/* Position 0 is the header, position n + 1 the first route whose id is >= n. A
- * destination that was forgotten and learned anew meanwhile is not shown again.
+/* Position 0 is the header, and position n + 1 the first route whose id is >= n. A
+ * destination that is forgotten and learned again meanwhile is not shown twice: its
+ * new route is newer than the listing, and left out.
  */
 static void *find_route(struct seq_file *seq, loff_t *pos)
 	__must_hold(RCU)
@@ -41,7 +43,7 @@ static void *find_route(struct seq_file *seq, loff_t *pos)
 		*pos = (loff_t)id + 1;
 		if (!route || route->serial <= listing->serial)
 			return route;
-		/* There may be a million of them. */
+		/* There may be a million routes to leave out. */
 		rcu_read_unlock();
 		cond_resched();
 		rcu_read_lock();
@@ -69,16 +71,15 @@ static void listing_stop(struct seq_file *seq, void *v)
 	rcu_read_unlock();
 }
 
-/* A line at its longest: two addresses, five numbers, a state, two devices, and a
+/* A line at its longest: two addresses, five numbers, a state and two devices, with a
  * blank after each.
  */
 #define LINE_SIZE	(2 * HOSTROUTE_ADDR_SIZE + 5 * 11 + HOSTROUTE_CLASS_NAME_SIZE + \
 			 2 * (IFNAMSIZ + 1))
 
-/*
- * There may be a million lines, and printf's ways cost three times as much as all
- * the rest of one. Each of these returns what is after what it put, and all but
- * put_byte() leave a blank behind.
+/* There may be a million lines, and seq_printf() takes three times as long as all the
+ * rest of one. Each of these functions appends a text and a blank, and returns where
+ * the next begins.
  */
 static char *put_text(char *at, const char *text)
 {
@@ -143,7 +144,7 @@ static int listing_show(struct seq_file *seq, void *v)
 		return 0;
 	}
 	if (seq_get_buf(seq, &line) < LINE_SIZE) {
-		/* Once more, into the next one. */
+		/* Does not fit: seq_file calls again with room for it. */
 		seq_commit(seq, -1);
 		return 0;
 	}
@@ -169,6 +170,13 @@ static const struct seq_operations listing_ops = {
 	.show = listing_show,
 };
 
+/**
+ * hostroute_listing_net_init - make the file; root of the user namespace owns it
+ * @hn: the namespace
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
 int hostroute_listing_net_init(struct hostroute_net *hn)
 {
 	kuid_t uid = make_kuid(hn->net->user_ns, 0);
@@ -184,6 +192,12 @@ int hostroute_listing_net_init(struct hostroute_net *hn)
 	return 0;
 }
 
+/**
+ * hostroute_listing_net_exit - remove the file, after reads in progress
+ * @hn: the namespace
+ *
+ * Context: process, may sleep.
+ */
 void hostroute_listing_net_exit(struct hostroute_net *hn)
 {
 	remove_proc_entry(HOSTROUTE_NAME, hn->net->proc_net);

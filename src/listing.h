@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* /proc/net/pmtu_hostroute: the listing. */
+/* /proc/net/pmtu_hostroute: the list of all host routes. */
 #ifndef HOSTROUTE_LISTING_H
 #define HOSTROUTE_LISTING_H
 

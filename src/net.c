@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One network namespace: what follows from a change of its table. The sweep takes out
+ * One network namespace: what follows from a change of its table. A sweep takes out
  * what has expired, and the LOCAL_OUT hook is registered while there is something to
- * apply.
+ * apply. New unproven routes have a budget.
+ *
+ * This file decides when that happens. Changing the table is up to src/learn.c,
+ * src/admin.c and src/bulk.c, and src/ipv4/output.c is the hook.
  */
 #include "net.h"
 #include "../pmtu_hostroute.h"
@@ -15,11 +18,18 @@
 #include <linux/random.h>
 #include <net/netns/generic.h>
 
-/* However little there is to do, look this often, seconds. */
+/* Longest time between two sweeps while the table has a route, seconds. */
 #define SWEEP_INTERVAL		30U
 
 unsigned int hostroute_net_id __read_mostly;
 
+/**
+ * hostroute_net_of - this module's part of a namespace
+ * @net: the namespace
+ *
+ * Context: any, between net_init() and the end of net_exit_batch() for @net.
+ * Return: it, never NULL.
+ */
 struct hostroute_net *hostroute_net_of(const struct net *net)
 {
 	return net_generic(net, hostroute_net_id);
@@ -32,26 +42,32 @@ static void sweep(struct work_struct *work)
 	unsigned long delay;
 	u64 now, next, end;
 
-	/* Whoever comes while it is not known when the next one is, asks for one. */
+	/* The time of the next sweep is not known yet. Until it is, each new route
+	 * asks for a sweep, see sweep_in_time().
+	 */
 	atomic64_set(&hn->sweep.at, S64_MAX);
 	next = hostroute_bulk_sweep(&hn->table, hostroute_now());
 	hostroute_hook_update(&hn->output);
 	if (!hostroute_table_count(&hn->table))
 		return;
-	/* A sweep of very many takes its time. */
+	/* The sweep of a large table takes a while: read the clock again. */
 	now = hostroute_now();
 	end = now + (u64)SWEEP_INTERVAL * NSEC_PER_SEC;
 	if (next)
 		end = clamp_t(u64, next, now + NSEC_PER_SEC / 10, end);
 	atomic64_set(&hn->sweep.at, end);
-	/* The timer wheel may be an eighth late: come early, and once more. */
+	/* The timer wheel may be late by an eighth of the delay. So come an eighth
+	 * early, and once more if nothing is due yet.
+	 */
 	delay = nsecs_to_jiffies(end - now);
 	queue_delayed_work(hostroute_wq, &hn->sweep.work, delay - delay / 8 + 1);
 }
 
 /**
  * hostroute_net_resweep - sweep now, and find out when to sweep next
- * @hn: the namespace; what is due may have changed
+ * @hn: the namespace; what is due, and when, may have changed
+ *
+ * Context: any.
  */
 void hostroute_net_resweep(struct hostroute_net *hn)
 {
@@ -65,10 +81,13 @@ static void sweep_if_none_is_due(struct hostroute_net *hn)
 }
 
 /**
- * hostroute_net_changed - the count or the mode may have changed
+ * hostroute_net_changed - the table's count or the mode may have changed
  * @hn: the namespace
  *
- * Context: any. Has the output hook registered or not, and the sweep due.
+ * The LOCAL_OUT hook is registered or unregistered, and a sweep is queued if there are
+ * routes and none is queued.
+ *
+ * Context: any.
  */
 void hostroute_net_changed(struct hostroute_net *hn)
 {
@@ -76,7 +95,7 @@ void hostroute_net_changed(struct hostroute_net *hn)
 	sweep_if_none_is_due(hn);
 }
 
-/* A route whose time is up before the next sweep moves it. */
+/* A route that lives @life seconds (0: for ever) must not wait for a later sweep. */
 static void sweep_in_time(struct hostroute_net *hn, u64 now, u32 life)
 {
 	if (life && now + (u64)life * NSEC_PER_SEC < atomic64_read(&hn->sweep.at))
@@ -85,7 +104,10 @@ static void sweep_in_time(struct hostroute_net *hn, u64 now, u32 life)
 
 /**
  * hostroute_net_applies - is there something to apply at LOCAL_OUT?
- * @hook: the namespace's
+ * @hook: the LOCAL_OUT hook of a namespace
+ *
+ * Context: any.
+ * Return: true if there is a host route or an MTU set on a device, and mode=enforce.
  */
 bool hostroute_net_applies(const struct hostroute_hook *hook)
 {
@@ -96,14 +118,15 @@ bool hostroute_net_applies(const struct hostroute_hook *hook)
 }
 
 /**
- * hostroute_net_find - the host route that applies to a stock route
+ * hostroute_net_find - find the host route that applies to a packet or a socket
  * @hn:		the namespace
- * @dst:	the route that the kernel chose
- * @daddr:	for this destination
- * @unproven_too: also one of that rank
+ * @dst:	the route that it has: a stock route, or a clone
+ * @daddr:	its destination
+ * @unproven_too: also a route of the unproven rank; for datagrams only
  *
- * Context: RCU. Return: NULL if there is none, it has expired, or @dst is of a
- * kind that is left alone.
+ * Context: RCU.
+ * Return: the host route. NULL if there is none, if it has expired, or if @dst is of a
+ * kind that is left alone (hostroute_stock_clonable()).
  */
 struct hostroute *hostroute_net_find(struct hostroute_net *hn,
 				     const struct dst_entry *dst,
@@ -118,7 +141,9 @@ struct hostroute *hostroute_net_find(struct hostroute_net *hn,
 	route = hostroute_index_find(&hn->table, &key);
 	if (!route || hostroute_table_expired(&hn->table, route, hostroute_now()))
 		return NULL;
-	/* What is forwarded as well: it is not known of this host's connections. */
+	/* Forwarded routes are of this rank, too: this host's connections do not vouch
+	 * for them.
+	 */
 	if (!unproven_too &&
 	    hostroute_class_rank(READ_ONCE(route->class)) == HOSTROUTE_RANK_UNPROVEN)
 		return NULL;
@@ -126,11 +151,14 @@ struct hostroute *hostroute_net_find(struct hostroute_net *hn,
 }
 
 /**
- * hostroute_net_learn - have a claim learned, and what follows from it seen to
+ * hostroute_net_learn - apply a claim to the table, and do what follows from it
  * @hn:		the namespace
  * @claim:	a claim that was believed
  *
- * Context: any but hardirq. Return: as hostroute_learn().
+ * Registers the LOCAL_OUT hook and brings the sweep forward if need be.
+ *
+ * Context: any but hardirq.
+ * Return: as hostroute_learn().
  */
 enum hostroute_outcome hostroute_net_learn(struct hostroute_net *hn,
 					   const struct hostroute_claim *claim)
@@ -148,7 +176,7 @@ enum hostroute_outcome hostroute_net_learn(struct hostroute_net *hn,
 		sweep_if_none_is_due(hn);
 		hostroute_hook_need(&hn->output);
 		fallthrough;
-	case HOSTROUTE_LOWERED:		/* maybe of a pinned one, for a while */
+	case HOSTROUTE_LOWERED:		/* maybe pinned: only for a while */
 		sweep_in_time(hn, claim->now,
 			      unproven ? READ_ONCE(limits->expire_unproven) :
 					 READ_ONCE(limits->expire));
@@ -161,14 +189,16 @@ enum hostroute_outcome hostroute_net_learn(struct hostroute_net *hn,
 
 /**
  * hostroute_net_may_record - is there budget for one more unproven route?
- * @hn:  the namespace
- * @now: boot time, ns
+ * @hn:		the namespace
+ * @now:	boot time, ns
  *
- * Asked before anything secret is looked at. What one costs is random, from
- * half to one and a half of its share of a second, so that nobody can count
- * what others have used.
+ * A token bucket, filled with time: unproven_rate routes a second (0: any number), at
+ * most two seconds' worth. The price of a route is random, from half to one and a half
+ * times its share of a second, so that an attacker cannot count what others have used.
+ * The caller asks before it looks at anything secret.
  *
  * Context: any but hardirq.
+ * Return: true if there was, and it has been spent.
  */
 bool hostroute_net_may_record(struct hostroute_net *hn, u64 now)
 {
@@ -206,12 +236,12 @@ static bool vrf_exists(struct net *net, int ifindex)
 }
 
 /**
- * hostroute_net_pin - pin the administrator's host route
+ * hostroute_net_pin - pin a host route for the administrator
  * @hn:		the namespace
  * @key:	destination and VRF
  * @mtu:	bytes
  *
- * Context: process.
+ * Context: process, may sleep.
  * Return: as hostroute_admin_pin(); -ENODEV if the VRF went meanwhile.
  */
 int hostroute_net_pin(struct hostroute_net *hn, const struct hostroute_key *key,
@@ -219,8 +249,8 @@ int hostroute_net_pin(struct hostroute_net *hn, const struct hostroute_key *key,
 {
 	int err = hostroute_admin_pin(&hn->table, key, mtu, hostroute_now());
 
-	/* A VRF is off the list of devices before its routes are forgotten: one
-	 * that is gone may have missed this one.
+	/* A VRF leaves the list of devices before its routes are forgotten. So if it
+	 * is gone by now, this route may have come too late to be forgotten with them.
 	 */
 	if (!err && key->l3mdev && !vrf_exists(hn->net, key->l3mdev)) {
 		hostroute_bulk_forget_vrf(&hn->table, key->l3mdev);
@@ -231,7 +261,13 @@ int hostroute_net_pin(struct hostroute_net *hn, const struct hostroute_key *key,
 	return err;
 }
 
-/* Before the table is used. */
+/**
+ * hostroute_net_init - initialize the budget and the sweep
+ * @hn:		zeroed
+ * @net:	the namespace
+ *
+ * Context: process; before the table is used.
+ */
 void hostroute_net_init(struct hostroute_net *hn, struct net *net)
 {
 	hn->net = net;
@@ -240,7 +276,12 @@ void hostroute_net_init(struct hostroute_net *hn, struct net *net)
 	INIT_DELAYED_WORK(&hn->sweep.work, sweep);
 }
 
-/* Nothing is learned any more. Context: process, may sleep. */
+/**
+ * hostroute_net_stop - stop the sweep, and updates of the LOCAL_OUT hook
+ * @hn: the namespace; nothing is learned any more
+ *
+ * Context: process, may sleep.
+ */
 void hostroute_net_stop(struct hostroute_net *hn)
 {
 	cancel_delayed_work_sync(&hn->sweep.work);

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Does a TCP connection prove a message about it? It does if it has the quoted byte in
- * flight. This depends on secrets (sequence numbers), so it is asked after everything
- * that is public.
+ * flight. The answer depends on secrets (sequence numbers), so this is asked only
+ * after all public checks have passed.
+ *
+ * This file only reads the socket. src/ipv4/act.c looks it up, and src/defer.c may
+ * still delay the claim.
  */
 #include "proof.h"
 #include "compat.h"
 
 #include <net/tcp.h>
 
-/* The oldest sequence number that is not acknowledged. An accepted Fast Open
- * child has data in flight before its own SYN is acknowledged.
+/* The oldest sequence number that is not acknowledged. A child that was accepted with
+ * Fast Open has data in flight before its own SYN is acknowledged.
  */
 static u32 oldest_in_flight(const struct tcp_sock *tp)
 {
@@ -19,12 +22,11 @@ static u32 oldest_in_flight(const struct tcp_sock *tp)
 	return req ? tcp_rsk(req)->snt_isn : READ_ONCE(tp->snd_una);
 }
 
-/*
- * RFC 5927 4.1: snd_una <= seq < snd_nxt. The stock path takes snd_nxt as well,
- * which nothing in flight carries, with one exception: TCP advances snd_nxt
- * after it has handed a segment to IP. A router on this very host (containers,
- * tunnels) answers before that, within the system call that sends. Then a
- * process owns the socket and has data queued at snd_nxt.
+/* RFC 5927 4.1: snd_una <= seq < snd_nxt. The stock path accepts snd_nxt as well. No
+ * segment in flight starts there, with one exception: TCP advances snd_nxt after it
+ * has handed a segment to IP. A router on this very host (containers, tunnels) answers
+ * before that, within the system call that sends. Then a process owns the socket and
+ * has data queued at snd_nxt.
  */
 static bool in_flight(const struct sock *sk, u32 seq)
 {
@@ -42,14 +44,15 @@ static bool in_flight(const struct sock *sk, u32 seq)
 	       before(next, READ_ONCE(tp->write_seq));
 }
 
-/* The data offset has four bits. */
+/* Bytes: the data offset has four bits, and counts words of four bytes. */
 #define TCP_HEADER_MAX	60U
 
-/*
- * RFC 5927 7.2: a claim of more than was ever sent in one packet is none. Nor is
- * that of a quote whose segment ends beyond what was sent: who makes one up
- * could otherwise make it as large as his claim takes. Options differ from one
- * segment to the next, so they may have been as long as they can be.
+/* RFC 5927 7.2: an MTU claim is void if no packet larger than it was ever sent. The
+ * parser has refused messages whose quoted length fits the claimed MTU. So it is left
+ * to check that a packet of the quoted length can have been sent: the quoted segment
+ * must not end beyond what was sent. Otherwise a forger could quote any length that
+ * the claim takes. TCP options differ from one segment to the next, so they may have
+ * been as long as possible.
  */
 static bool was_sent(const struct sock *sk, const struct hostroute_msg *msg)
 {
@@ -57,13 +60,15 @@ static bool was_sent(const struct sock *sk, const struct hostroute_msg *msg)
 	u32 headers = msg->quoted_ihl + TCP_HEADER_MAX;
 	u32 end;
 
-	/* Fast Open has sent data that snd_nxt may not count any more. */
+	/* Fast Open may have sent data that snd_nxt does not count any more. */
 	if ((1 << sk->sk_state) & (TCPF_SYN_SENT | TCPF_SYN_RECV))
 		return true;
-	/* 4.2BSD adds the IP header to the length it quotes, and gives no MTU. */
+	/* 4.2BSD adds the length of the IP header to the length it quotes, and gives
+	 * no MTU.
+	 */
 	if (!msg->mtu)
 		headers += msg->quoted_ihl;
-	/* See in_flight(). */
+	/* A segment may be sent but not counted in snd_nxt yet, see in_flight(). */
 	end = sock_owned_by_user(sk) ? READ_ONCE(tp->write_seq) :
 				       READ_ONCE(tp->snd_nxt);
 	return msg->quoted_len <= headers + (end - msg->seq);
@@ -71,11 +76,15 @@ static bool was_sent(const struct sock *sk, const struct hostroute_msg *msg)
 
 /**
  * hostroute_proof_check - does this connection prove a message?
- * @sk:  a full TCP socket of the quoted 4-tuple, its spinlock held
- * @msg: the message, parsed
+ * @sk:		a full TCP socket with the quoted addresses and ports, its spinlock
+ *		held
+ * @msg:	the message, parsed
  *
  * RFC 5927 4.1 and 7.2, RFC 5925 7.8 (TCP-AO), RFC 5082 (GTSM).
- * Context: softirq, RCU. Return: HOSTROUTE_CONTINUE if it does, else the reason.
+ *
+ * Context: BH off, RCU.
+ * Return: HOSTROUTE_CONTINUE if it does, else IGNORED_STATE, IGNORED_TTL, IGNORED_AO
+ * or IGNORED_SEQUENCE.
  */
 enum hostroute_outcome hostroute_proof_check(const struct sock *sk,
 					     const struct hostroute_msg *msg)

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Settings. Each is described once, in settings[]: its range or its words, and where a
- * namespace keeps it. Both ways to set it, sysfs and the module's parameters, read it
- * through parse(): a value that is not understood whole changes nothing.
+ * Settings. settings[] describes each one once: its range or its words, and where a
+ * namespace keeps it. sysfs and module parameters both read values through parse(). A
+ * value that is not understood as a whole changes nothing.
+ *
+ * This file does not check permissions: src/sysfs.c does.
  */
 #include "settings.h"
 #include "../pmtu_hostroute.h"
@@ -58,14 +60,15 @@ static const char * const forward_words[] = {
 
 /**
  * struct setting - one tunable
- * @words:	values are these words (their index is kept), or
+ * @words:	its values are these words, and their index is kept; NULL: its values
+ *		are numbers
  * @min:	smallest number
  * @max:	largest number
- * @follows:	"auto" stands for U32_MAX
+ * @follows:	the word "auto" stands for U32_MAX
  * @initial:	what new namespaces start with
- * @at:		offset of the u32 where a namespace keeps it
- * @apply:	sets it there; process context; 0 or a negative errno; NULL: it is one
- *		word that is read anew each time
+ * @at:		offset of the u32 in which a namespace keeps it
+ * @apply:	stores it there and puts it in force; process context; 0 or a negative
+ *		errno. NULL: the word is stored, and is read anew each time
  */
 struct setting {
 	const char * const *words;
@@ -90,7 +93,7 @@ static int apply_mode(struct hostroute_net *hn, u32 value)
 	hostroute_net_changed(hn);
 	if (value == HOSTROUTE_MODE_ENFORCE)
 		return 0;
-	/* No hook makes a clone any more when they are dropped. */
+	/* First wait until no hook makes a clone any more, then drop the clones. */
 	hostroute_hook_settle(&hn->output);
 	synchronize_rcu();
 	hostroute_bulk_drop_clones(&hn->table);
@@ -187,7 +190,7 @@ static const struct setting settings[] = {
 		.at = AT(set.unproven_rate),
 	},
 	[HOSTROUTE_SETTING_defer] = {
-		/* What waits goes on waiting. */
+		/* Claims that wait already go on waiting. */
 		.words = defer_words,
 		.initial = &default_defer,
 		.at = AT(set.defer),
@@ -222,19 +225,37 @@ static int print(const struct setting *setting, char *buf, u32 value)
 
 /* ---- a namespace's ------------------------------------------------------------ */
 
-/* What a new table obeys; read one word at a time. */
+/**
+ * hostroute_settings_limits - the limits of a new table
+ *
+ * Context: any.
+ * Return: the values of the module parameters. Each is one word, which may change at
+ * any time.
+ */
 const struct hostroute_limits *hostroute_settings_limits(void)
 {
 	return &default_limits;
 }
 
-/* What a new namespace does for forwarded connections. */
+/**
+ * hostroute_settings_forward - what a new namespace does for forwarded connections
+ *
+ * Context: any.
+ * Return: enum hostroute_forward.
+ */
 u32 hostroute_settings_forward(void)
 {
 	return READ_ONCE(default_forward);
 }
 
-/* A new namespace; what its table and FORWARD obey is set apart. */
+/**
+ * hostroute_settings_net_init - give a new namespace its settings
+ * @hn: the namespace
+ *
+ * Not the limits of its table, nor "forward": the caller sets these.
+ *
+ * Context: process; before the hooks are registered.
+ */
 void hostroute_settings_net_init(struct hostroute_net *hn)
 {
 	hn->set.mode = READ_ONCE(default_mode);
@@ -247,10 +268,11 @@ void hostroute_settings_net_init(struct hostroute_net *hn)
 /**
  * hostroute_setting_show - a setting as text
  * @hn:		the namespace
- * @setting:	which
+ * @setting:	which setting
  * @buf:	a page
  *
- * Context: process. Return: its length.
+ * Context: process.
+ * Return: length of the text, bytes.
  */
 int hostroute_setting_show(struct hostroute_net *hn, enum hostroute_setting setting,
 			   char *buf)
@@ -260,13 +282,13 @@ int hostroute_setting_show(struct hostroute_net *hn, enum hostroute_setting sett
 }
 
 /**
- * hostroute_setting_store - change a setting
+ * hostroute_setting_store - change a setting, and put it in force
  * @hn:		the namespace
- * @setting:	which
- * @buf:	what was written, whole, with a NUL at its end
+ * @setting:	which setting
+ * @buf:	all that was written, with a NUL at its end
  *
  * Context: process, may sleep.
- * Return: 0 or a negative errno, and nothing has changed.
+ * Return: 0, or a negative errno if nothing has changed.
  */
 int hostroute_setting_store(struct hostroute_net *hn, enum hostroute_setting setting,
 			    const char *buf)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Settings: each described once, for sysfs and for the module's parameters. */
+/* Settings: each is described once, for sysfs and for the module's parameters. */
 #ifndef HOSTROUTE_SETTINGS_H
 #define HOSTROUTE_SETTINGS_H
 
@@ -7,7 +7,7 @@
 
 #include <linux/types.h>
 
-/* X(name), as it is in sysfs and of the module's parameter */
+/* X(name): the name of the file in sysfs and of the module parameter. */
 #define HOSTROUTE_SETTINGS(X)							\
 	X(mode) X(max_routes) X(max_unproven) X(at_limit) X(min_mtu)		\
 	X(min_mtu_unproven) X(expire) X(expire_unproven) X(unproven)		\

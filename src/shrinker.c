@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Memory is short: host routes that can be learned again are given back. */
+/*
+ * When memory is short, host routes that can be learned again are given back, from all
+ * namespaces. How many is decided here; which ones of a table, by src/evict.c. Pinned
+ * routes stay.
+ */
 #include "shrinker.h"
 #include "../pmtu_hostroute.h"
 #include "bulk.h"
@@ -31,10 +35,10 @@ static unsigned long shrink_count(struct shrinker *unused,
 		count_all(HOSTROUTE_RANK_TRUSTED)) ?: SHRINK_EMPTY;
 }
 
-/*
- * The unproven of all namespaces first, then the learned. From each namespace
- * in proportion to what it has: who has little must not pay for who has a lot.
- * What is left over of a share goes on to the next, and to the next time.
+/* Unproven routes of all namespaces go first, then trusted ones. Each namespace gives
+ * in proportion to what it has, so that one with few routes does not pay for one with
+ * many. Shares are rounded down; what is left over of one goes on to the next
+ * namespace, and to the next call.
  */
 static unsigned long shrink_scan(struct shrinker *unused,
 				 struct shrink_control *control)
@@ -70,6 +74,12 @@ static unsigned long shrink_scan(struct shrinker *unused,
 	return freed;
 }
 
+/**
+ * hostroute_shrinker_add - let the shrinker take routes of a namespace
+ * @hn: the namespace, complete
+ *
+ * Context: process.
+ */
 void hostroute_shrinker_add(struct hostroute_net *hn)
 {
 	spin_lock(&all_nets_lock);
@@ -77,7 +87,12 @@ void hostroute_shrinker_add(struct hostroute_net *hn)
 	spin_unlock(&all_nets_lock);
 }
 
-/* The shrinker does not find the namespace after the next grace period. */
+/**
+ * hostroute_shrinker_remove - take a namespace from the shrinker
+ * @hn: the namespace, which the shrinker may use until the next grace period is over
+ *
+ * Context: process.
+ */
 void hostroute_shrinker_remove(struct hostroute_net *hn)
 {
 	spin_lock(&all_nets_lock);
@@ -85,12 +100,23 @@ void hostroute_shrinker_remove(struct hostroute_net *hn)
 	spin_unlock(&all_nets_lock);
 }
 
+/**
+ * hostroute_shrinker_init - register the shrinker, for all namespaces
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
 int hostroute_shrinker_init(void)
 {
 	shrinker = hostroute_compat_shrinker(HOSTROUTE_NAME, shrink_count, shrink_scan);
 	return shrinker ? 0 : -ENOMEM;
 }
 
+/**
+ * hostroute_shrinker_exit - unregister the shrinker, which does not run any more then
+ *
+ * Context: process, may sleep.
+ */
 void hostroute_shrinker_exit(void)
 {
 	hostroute_compat_shrinker_free(shrinker);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Memory is short: host routes that can be learned again are given back. */
+/* When memory is short, host routes that can be learned again are given back. */
 #ifndef HOSTROUTE_SHRINKER_H
 #define HOSTROUTE_SHRINKER_H
 

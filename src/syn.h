@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The MSS option of a SYN at a hook. */
+/* The MSS option of a SYN at LOCAL_OUT or FORWARD. */
 #ifndef HOSTROUTE_SYN_H
 #define HOSTROUTE_SYN_H
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * /sys/class/pmtu_hostroute/ipv4/, one for each network namespace: settings, counts,
- * counters and commands.
+ * counters and commands. This file checks permissions and parses commands. What a
+ * setting means is up to src/settings.c; what a command does, to src/net.c,
+ * src/admin.c and src/bulk.c.
  */
 #include "sysfs.h"
 #include "../pmtu_hostroute.h"
@@ -107,12 +109,12 @@ static ssize_t count_forwarded_show(struct device *dev,
 
 static DEVICE_ATTR_ADMIN_RO(count_forwarded);
 
-/* At their longest they fit the page that sysfs has for a file. */
+/* All lines at their longest fit the page that sysfs has for a file. */
 #define X(symbol, name, verdict) + sizeof(name) + 21
 static_assert(0 HOSTROUTE_OUTCOMES(X) <= PAGE_SIZE);
 #undef X
 
-/* Every counter, a line each: a name and a value. */
+/* One line for each counter: its name and its value. */
 static ssize_t stats_show(struct device *dev, struct device_attribute *attr,
 			  char *buf)
 {
@@ -131,7 +133,7 @@ static DEVICE_ATTR_ADMIN_RO(stats);
 
 /* ---- add, del, flush -------------------------------------------------------------- */
 
-/* The longest line that makes sense, with room for blanks. */
+/* Bytes: the longest line that makes sense, with room for blanks. */
 #define COMMAND_MAX	64
 
 static int parse_vrf(struct net *net, const char *word, int *ifindex)
@@ -153,7 +155,7 @@ static int parse_vrf(struct net *net, const char *word, int *ifindex)
 	return err;
 }
 
-/* "ADDRESS [MTU] [VRF]", the MTU if there is a place for it. */
+/* "ADDRESS MTU [VRF]", or without @mtu "ADDRESS [VRF]". */
 static int parse_route(struct net *net, const char *buf, size_t len,
 		       struct hostroute_key *key, u32 *mtu)
 {
@@ -296,8 +298,14 @@ static struct class hostroute_class = {
 	.get_ownership = class_ownership,
 };
 
-/* Registered last and removed first: nothing of @hn is used by user space
- * before it is complete, nor after (kernfs waits for its readers).
+/**
+ * hostroute_sysfs_net_init - make the files of a namespace
+ * @hn: the namespace
+ *
+ * They are made after everything that they use, and removed before it.
+ *
+ * Context: process, may sleep.
+ * Return: 0 or a negative errno.
  */
 int hostroute_sysfs_net_init(struct hostroute_net *hn)
 {
@@ -322,16 +330,33 @@ int hostroute_sysfs_net_init(struct hostroute_net *hn)
 	return 0;
 }
 
+/**
+ * hostroute_sysfs_net_exit - remove the files, after reads and writes in progress
+ * @hn: the namespace
+ *
+ * Context: process, may sleep.
+ */
 void hostroute_sysfs_net_exit(struct hostroute_net *hn)
 {
 	device_unregister(hn->dev);
 }
 
+/**
+ * hostroute_sysfs_init - register the class, before the first namespace
+ *
+ * Context: process, may sleep.
+ * Return: 0 or a negative errno.
+ */
 int hostroute_sysfs_init(void)
 {
 	return class_register(&hostroute_class);
 }
 
+/**
+ * hostroute_sysfs_exit - unregister the class, after the last namespace
+ *
+ * Context: process, may sleep.
+ */
 void hostroute_sysfs_exit(void)
 {
 	class_unregister(&hostroute_class);

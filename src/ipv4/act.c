@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What is done about a message that passed all public checks. If it quotes TCP, the
- * connection is looked for, and has to prove it. If it quotes anything else nothing can
- * prove it: it goes on record, and the socket is reported to.
+ * connection is looked up and has to prove it. Nothing can prove a quote of anything
+ * else: its claim goes on record, and the socket that sent the packet gets the error.
+ *
+ * What becomes of the message itself is decided by the outcome, in src/ipv4/input.c.
  */
 #include "act.h"
 #include "../../pmtu_hostroute.h"
@@ -60,7 +62,9 @@ static enum hostroute_outcome prove_tcp(struct hostroute_net *hn,
 						 inet_iif(skb));
 	if (!sk)
 		return hostroute_facts_no_socket(hn->net, skb, msg);
-	/* Neither has a route or a send queue, nor the fields of a full socket. */
+	/* Time-wait and request sockets have no route, no send queue, and not the
+	 * fields of a full socket.
+	 */
 	if (!sk_fullsock(sk)) {
 		sock_gen_put(sk);
 		return HOSTROUTE_IGNORED_STATE;
@@ -73,7 +77,9 @@ static enum hostroute_outcome prove_tcp(struct hostroute_net *hn,
 		outcome = believe(hn, sk, skb, msg);
 	bh_unlock_sock(sk);
 	sock_put(sk);
-	/* TCP is told by its smaller MSS; programs that watch it are not. */
+	/* TCP follows its smaller MSS. Programs that watch the connection with raw
+	 * sockets get the error.
+	 */
 	if (believed && hostroute_stats_verdict(outcome) != NF_ACCEPT)
 		hostroute_report_raw(hn, skb, msg);
 	return outcome;
@@ -81,10 +87,9 @@ static enum hostroute_outcome prove_tcp(struct hostroute_net *hn,
 
 /* ---- what nothing can prove --------------------------------------------------------- */
 
-/*
- * A quote of a datagram, of an Echo say, proves nothing, and no socket is asked:
- * whether there is one would show in the table (CVE-2021-20322). The claim is
- * put on record, apart from what is proven.
+/* A quote of a datagram or an Echo proves nothing. No socket is looked up here:
+ * whether there is one would show in the table (CVE-2021-20322). The claim goes on
+ * record, apart from what is proven.
  */
 static enum hostroute_outcome record(struct hostroute_net *hn,
 				     const struct sk_buff *skb,
@@ -106,7 +111,9 @@ static enum hostroute_outcome record(struct hostroute_net *hn,
 
 	if (READ_ONCE(hn->set.unproven) == HOSTROUTE_UNPROVEN_IGNORE)
 		return HOSTROUTE_IGNORED_UNPROVEN;
-	/* RFC 1191 5 has a host guess; not on a stranger's word. */
+	/* RFC 1191 5 lets a host guess the MTU. A message that nothing proves is not
+	 * worth a guess.
+	 */
 	if (!claim.mtu)
 		return HOSTROUTE_IGNORED_MTU;
 	if (!hostroute_index_find(&hn->table, &claim.key) &&
@@ -118,14 +125,16 @@ static enum hostroute_outcome record(struct hostroute_net *hn,
 	case HOSTROUTE_LEARNED:
 		return HOSTROUTE_RECORDED;
 	case HOSTROUTE_PASSED_MEMORY:
-		/* The stock path would share it with everybody. */
+		/* The stock path would apply the claim to all sockets. */
 		return HOSTROUTE_IGNORED_MEMORY;
 	default:
 		return outcome;
 	}
 }
 
-/* The record first: whatever is found out about sockets, it is the same. */
+/* First the claim goes on record, then sockets are looked up: so the record does not
+ * depend on them.
+ */
 static enum hostroute_outcome act_on_datagram(struct hostroute_net *hn,
 					      const struct sk_buff *skb,
 					      const struct hostroute_msg *msg,
@@ -140,14 +149,16 @@ static enum hostroute_outcome act_on_datagram(struct hostroute_net *hn,
 }
 
 /**
- * hostroute_act - find out who can prove a message, and act on it
- * @hn:	the namespace
- * @skb: the message, at LOCAL_IN
- * @msg: the message, parsed
- * @path: what is public of a datagram's path; TCP's is its socket's own route
+ * hostroute_act - look for what proves a message, and act on it
+ * @hn:		the namespace
+ * @skb:	the message, at LOCAL_IN
+ * @msg:	the message, parsed
+ * @path:	what is public about a datagram's path; not used for TCP, whose socket
+ *		has its own route
  *
- * Context: softirq, RCU. For TCP takes the socket's spinlock, and the table's
- * inside.
+ * For TCP, takes the socket's spinlock, and inside it the table's lock.
+ *
+ * Context: BH off, RCU.
  * Return: what became of the message.
  */
 enum hostroute_outcome hostroute_act(struct hostroute_net *hn,
@@ -155,7 +166,9 @@ enum hostroute_outcome hostroute_act(struct hostroute_net *hn,
 				     const struct hostroute_msg *msg,
 				     const struct hostroute_path *path)
 {
-	/* The stock path checks policy again, with the quote reversed. */
+	/* If IPsec policy refuses the message, the stock path decides: it checks
+	 * again, with the quote reversed.
+	 */
 	if (!xfrm4_policy_check(NULL, XFRM_POLICY_IN, skb))
 		return HOSTROUTE_PASSED_POLICY;
 	return msg->protocol == IPPROTO_TCP ? prove_tcp(hn, skb, msg) :

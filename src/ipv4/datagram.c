@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * LOCAL_OUT for datagrams: UDP, Echo and raw sockets under host routes,
- * unproven ones included, and under the MTU of the device they leave by.
+ * LOCAL_OUT for datagrams: puts packets of UDP, Echo and raw sockets under host
+ * routes, also unproven ones, and under the MTU that is set on the device they leave
+ * by. TCP packets are for src/ipv4/output.c.
  *
- * By now a datagram has been made for its route's MTU. If the host route's is
- * smaller, what the stock path would have done is done now, according to the
- * socket's IP_MTU_DISCOVER: WANT and DONT let it be fragmented, so it goes out
- * without DF by way of the clone; DO refuses it with EMSGSIZE. PROBE, INTERFACE
- * and OMIT look at the device only, and so do we: what the administrator has set
- * for it holds for them as the link's MTU does. PROBE and INTERFACE refuse what is
- * larger, and OMIT fragments it.
+ * By now a datagram has been made for its route's MTU. If the host route's MTU is
+ * smaller, this file does what the stock path would have done, which depends on
+ * IP_MTU_DISCOVER:
  *
- * An unproven route never goes below its floor, and the path may. So under one
- * that is at its floor DF is not set in any datagram that may be fragmented,
- * where the stock path "locks" the MTU.
+ *   WANT, DONT  Let it be fragmented. It goes out without DF, by the clone.
+ *   DO          Refuse it with EMSGSIZE.
+ *   PROBE,      Look at the device only. An MTU that is set on the device
+ *   INTERFACE,  applies as the link's MTU does. PROBE and INTERFACE refuse
+ *   OMIT        what is larger, and OMIT fragments it.
+ *
+ * An unproven route never goes below its floor (min_mtu_unproven), but the path may.
+ * So under an unproven route at the floor, DF is cleared in every datagram that may be
+ * fragmented. The stock path "locks" the MTU in this case.
  */
 #include "datagram.h"
 #include "../../pmtu_hostroute.h"
@@ -31,14 +34,14 @@
 #include <net/ip.h>
 #include <net/udp.h>
 
-/* The socket of a program's (or the kernel's own) datagram. Tunnels send what
- * belongs to another socket, or none.
+/* The socket of a datagram that a program, or the kernel itself, sends; NULL: leave it
+ * alone. Tunnels send packets that belong to another socket, or to none.
  */
 static struct sock *datagram_socket(struct sock *sk, const struct sk_buff *skb)
 {
 	if (!sk || sk != skb->sk || !sk_fullsock(sk))
 		return NULL;
-	/* A packet socket's, by way of a VRF's device, is no inet_sock. */
+	/* A packet socket that sends through a VRF device is no inet_sock. */
 	if (sk->sk_family != AF_INET && sk->sk_family != AF_INET6)
 		return NULL;
 	if (sk->sk_type == SOCK_RAW)
@@ -73,13 +76,15 @@ static void clear_df(struct hostroute_net *hn, struct sk_buff *skb)
 		return;
 	iph = ip_hdr(skb);
 	iph->frag_off &= ~htons(IP_DF);
-	/* What may be fragmented has one already. */
+	/* Packets that may be fragmented have an identification already. Others may
+	 * lack one.
+	 */
 	if (!iph->id)
 		__ip_select_ident(hn->net, iph, 1);
 	ip_send_check(iph);
 }
 
-/* As ip_local_error(), which is not exported. */
+/* As ip_local_error(), which is not exported. @daddr: network order; @mtu: bytes. */
 static void queue_local_error(struct sock *sk, __be32 daddr, u32 mtu)
 {
 	struct sock_exterr_skb *serr;
@@ -111,22 +116,22 @@ static void queue_local_error(struct sock *sk, __be32 daddr, u32 mtu)
 static unsigned int refuse(struct hostroute_net *hn, struct sock *sk,
 			   const struct sk_buff *skb, u32 mtu)
 {
-	/* The stock path queues no error about a train of segments. */
+	/* The stock path queues no error for a GSO packet either. */
 	if (!skb_is_gso(skb))
 		queue_local_error(sk, ip_hdr(skb)->daddr, mtu);
 	hostroute_stats_inc(hn->stats, HOSTROUTE_TOO_BIG);
 	return NF_DROP_ERR(-EMSGSIZE);
 }
 
-/* Of ours, or of a kind that may be put under one of ours. */
+/* Is it a clone, or a stock route that can have one? */
 static bool is_limited(const struct dst_entry *dst)
 {
 	return hostroute_of_dst(dst) || hostroute_clone_is_own(dst) ||
 	       hostroute_stock_clonable(dst);
 }
 
-/* What the administrator has set for the device that @dst leaves by, if that is
- * less than the link's MTU; U32_MAX.
+/* The MTU that is set on the device that @dst leaves by, bytes, if it is below the
+ * link's; else U32_MAX.
  */
 static u32 device_mtu(const struct hostroute_net *hn, const struct dst_entry *dst)
 {
@@ -138,8 +143,8 @@ static u32 device_mtu(const struct hostroute_net *hn, const struct dst_entry *ds
 	return mtu < READ_ONCE(dst->dev->mtu) ? mtu : U32_MAX;
 }
 
-/* With a reference: the destination's clone, else the device's; NULL: nothing to
- * gain.
+/* The clone for the destination, or else for the device, with a reference; NULL if
+ * there is nothing to gain, or none can be made.
  */
 static struct dst_entry *clone_for(struct hostroute_net *hn, struct hostroute *route,
 				   struct dst_entry *dst)
@@ -154,11 +159,12 @@ static struct dst_entry *clone_for(struct hostroute_net *hn, struct hostroute *r
 	return route ? hostroute_stock_clone(&hn->table, route, dst) : NULL;
 }
 
-/*
- * The clone that the packet should leave by, with a reference, or NULL if it
- * has a route of ours. What was sent to its peer on its own route, a connected
- * socket sends by the clone from now on: IP_MTU tells, and what is too big is
- * refused while it is being made.
+/* The clone that the packet should leave by, with a reference. NULL if it leaves by a
+ * host route's clone or its socket's own already, or there is no other.
+ *
+ * If a connected socket sent the packet to its peer, on its own route, the socket uses
+ * the clone from now on. Then IP_MTU shows the MTU, and packets that are too big are
+ * refused while they are being made.
  */
 static struct dst_entry *adopt(struct hostroute_net *hn, struct hostroute *route,
 			       u32 mtu, struct sock *sk, const struct sk_buff *skb)
@@ -181,15 +187,15 @@ static struct dst_entry *adopt(struct hostroute_net *hn, struct hostroute *route
 	return clone;
 }
 
-/* The path may carry less than an unproven route may say. */
+/* The path may carry less than an unproven route can say. */
 static bool at_floor(const struct hostroute_net *hn, const struct hostroute *route)
 {
 	return hostroute_class_rank(READ_ONCE(route->class)) == HOSTROUTE_RANK_UNPROVEN &&
 	       READ_ONCE(route->mtu) <= READ_ONCE(hn->table.limits.min_mtu_unproven);
 }
 
-/* @route: of the destination, may be NULL; @mtu: the smaller of its and the
- * device's.
+/* @route: the destination's host route, may be NULL. @mtu: the smaller of its MTU and
+ * the device's, bytes.
  */
 static unsigned int under(struct hostroute_net *hn, struct hostroute *route, u32 mtu,
 			  struct sock *sk, struct sk_buff *skb)
@@ -207,7 +213,7 @@ static unsigned int under(struct hostroute_net *hn, struct hostroute *route, u32
 		return NF_ACCEPT;
 	}
 	clone = adopt(hn, route, mtu, sk, skb);
-	/* IP would refuse it as well, and tell this host so by way of lo. */
+	/* IP would refuse it as well, but also send this host a message through lo. */
 	if (as_it_is ? !!(ip_hdr(skb)->frag_off & htons(IP_DF)) :
 		       pmtudisc == IP_PMTUDISC_DO || skb_is_gso(skb)) {
 		dst_release(clone);
@@ -222,7 +228,9 @@ static unsigned int under(struct hostroute_net *hn, struct hostroute *route, u32
 	return NF_ACCEPT;
 }
 
-/* The socket looks at no path's MTU, and IP at no clone's: PROBE, INTERFACE, OMIT. */
+/* PROBE, INTERFACE and OMIT: the socket ignores path MTUs, and IP ignores a clone's
+ * MTU.
+ */
 static unsigned int under_device(struct hostroute_net *hn, u32 mtu, struct sock *sk,
 				 struct sk_buff *skb)
 {
@@ -231,18 +239,20 @@ static unsigned int under_device(struct hostroute_net *hn, u32 mtu, struct sock 
 	if (READ_ONCE(inet_sk(sk)->pmtudisc) != IP_PMTUDISC_OMIT || skb_is_gso(skb) ||
 	    ip_hdr(skb)->frag_off & htons(IP_DF))
 		return refuse(hn, sk, skb, mtu);
-	/* As if it had been put together from fragments of that size. */
+	/* IP fragments it as if it had been reassembled from fragments of that
+	 * size.
+	 */
 	IPCB(skb)->frag_max_size = mtu;
 	hostroute_stats_inc(hn->stats, HOSTROUTE_FRAGMENTED);
 	return NF_ACCEPT;
 }
 
 /**
- * hostroute_datagram_output - a datagram leaves
- * @hn:	 the namespace
- * @sk:	 who sends it, as netfilter says; may be NULL
- * @out: the device it is said to leave by
- * @skb: the packet, at LOCAL_OUT, with a route
+ * hostroute_datagram_output - apply host routes to a datagram that leaves
+ * @hn:		the namespace
+ * @sk:		the socket that sends it, as netfilter says; may be NULL
+ * @out:	the device that netfilter says it leaves by
+ * @skb:	the packet, at LOCAL_OUT, with a route
  *
  * Context: RCU; process or softirq.
  * Return: NF_ACCEPT, or NF_DROP with EMSGSIZE for the sender.
@@ -261,8 +271,8 @@ unsigned int hostroute_datagram_output(struct hostroute_net *hn, struct sock *sk
 	sk = datagram_socket(sk, skb);
 	if (!sk)
 		return NF_ACCEPT;
-	/* For a VRF's device it comes here once more, for the one below: only
-	 * then the sender is told of a refusal.
+	/* A packet that leaves by a VRF device comes here again for the device below.
+	 * Only then does its sender get an error.
 	 */
 	if (netif_is_l3_master(out))
 		return NF_ACCEPT;

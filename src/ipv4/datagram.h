@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* LOCAL_OUT for datagrams. */
+/* LOCAL_OUT for datagrams: puts them under host routes. */
 #ifndef HOSTROUTE_IPV4_DATAGRAM_H
 #define HOSTROUTE_IPV4_DATAGRAM_H
 

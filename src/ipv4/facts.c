@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Public facts: could this host have sent the quoted packet, and could a router
- * have found it too big? Asked of addresses and routes alone, never of a
- * socket, so that a refusal tells nobody more than he could find out with a
- * ping.
+ * Public facts: could this host have sent the quoted packet, and could a router have
+ * found it too big? This is decided by addresses and routes alone, never by a socket.
+ * So a refusal tells an attacker no more than a ping would.
  *
- * A route that is looked up here is that of a packet without its socket: not
- * bound to a device, without SO_MARK, the owner of the namespace's. For TCP that
- * may be the wrong one, and need not be known: the connection that proves the
- * message holds the right one. So of TCP only what holds for every socket is
- * asked. Of what is neither TCP, UDP nor an Echo the stock path knows more, if it
- * has a handler of that protocol's errors; else it is a raw socket's datagram.
+ * The route that is looked up here is that of a packet without its socket: not bound
+ * to a device, without SO_MARK, and with the user ID of the namespace's owner. For TCP
+ * it may be the wrong route, and is not needed: the connection that proves the message
+ * holds the right one. So for TCP only what holds for every socket is checked. For
+ * protocols other than TCP, UDP and Echo, the stock path knows more if it has a
+ * handler of the protocol's errors. If not, the packet is a raw socket's datagram.
  *
- * Of a message that only passes this host, on its way to another, the quoted
- * packet was forwarded here: its source is not one of this host's addresses, and
- * of TCP there is no connection here that knows the route. What its destination
- * and the router are is asked all the same.
+ * A message at FORWARD is on its way to another host, and the packet it quotes was
+ * forwarded here. So the quoted source is not one of this host's addresses, and for
+ * TCP no connection here knows the route. The quoted destination and the router are
+ * checked all the same.
  */
 #include "facts.h"
 #include "../../pmtu_hostroute.h"
@@ -35,8 +34,8 @@
 static struct rtable *look_up(struct net *net, const struct sk_buff *skb,
 			      const struct hostroute_msg *msg, int l3mdev)
 {
-	/* The ports would tell more about policy routing than a third party may
-	 * be shown. The source is known to be this host's, or to be behind it.
+	/* No ports: they would tell a third party more about policy routing than it
+	 * may see. The source is known to be this host's, or to be behind it.
 	 */
 	struct flowi4 fl4 = {
 		.daddr = msg->daddr.v4,
@@ -59,21 +58,21 @@ static enum hostroute_outcome no_route(const struct net *net, long err)
 	case -EHOSTUNREACH:	/* unreachable */
 	case -EINVAL:		/* blackhole */
 	case -EACCES:		/* prohibit */
-		/* There may be one for the socket's mark, or its user. */
+		/* There may be a route for the socket's mark, or its user. */
 		return fib4_has_custom_rules(net) ? HOSTROUTE_PASSED_ROUTE :
 						    HOSTROUTE_IGNORED_DESTINATION;
 	case -ENOMEM:
 	case -ENOBUFS:
-		/* The stock path would share it with everybody. */
+		/* The stock path would apply the claim to all sockets. */
 		return HOSTROUTE_IGNORED_MEMORY;
 	default:		/* xfrm */
 		return HOSTROUTE_PASSED_ROUTE;
 	}
 }
 
-/* No router is on the way to a neighbour, and if something else is, it is not
- * somebody further away who can tell: see neighbour_says(). Behind a device
- * without neighbours (PPP, a tunnel) anybody may be.
+/* No router is on the way to a neighbour. If something else is, only a neighbour can
+ * say so, not a host further away: see neighbour_says(). A device without neighbours
+ * (PPP, a tunnel) may lead to any host.
  */
 static bool on_link(const struct rtable *rt)
 {
@@ -81,9 +80,9 @@ static bool on_link(const struct rtable *rt)
 	       !(rt->dst.dev->flags & (IFF_NOARP | IFF_POINTOPOINT));
 }
 
-/* A bridge with a tunnel among its ports answers in the name of whom the packet
- * was for, with his hardware address (iptunnel_pmtud_build_icmp()). Nobody who is
- * further away can send a frame like that.
+/* A bridge with a tunnel among its ports answers in the name of the neighbour that the
+ * packet was for, with that neighbour's hardware address
+ * (iptunnel_pmtud_build_icmp()). No host further away can send such a frame.
  */
 static bool neighbour_says(const struct sk_buff *skb,
 			   const struct hostroute_msg *msg,
@@ -92,7 +91,7 @@ static bool neighbour_says(const struct sk_buff *skb,
 	u8 address[ALIGN(MAX_ADDR_LEN, sizeof(long))] __aligned(2);
 	const struct neighbour *neigh;
 
-	/* skb->dev may be a VRF's. */
+	/* skb->dev may be the VRF device. */
 	if (msg->router.v4 != msg->daddr.v4 || IPCB(skb)->iif != dev->ifindex)
 		return false;
 	if (dev->type != ARPHRD_ETHER || !skb_mac_header_was_set(skb) ||
@@ -116,12 +115,12 @@ static enum hostroute_outcome judge_route(const struct rtable *rt,
 		return HOSTROUTE_IGNORED_DESTINATION;
 	if (dst_metric_locked(dst, RTAX_MTU))
 		return HOSTROUTE_IGNORED_LOCKED;
-	/* Plain, not clonable: it may be stale by now, and still tells. */
+	/* Plain, not clonable: a route that has become stale by now is good enough. */
 	if (!hostroute_stock_plain(dst))
 		return HOSTROUTE_PASSED_ROUTE;
 	if (on_link(rt) && !neighbour_says(skb, msg, dst->dev))
 		return HOSTROUTE_IGNORED_ON_LINK;
-	/* Not what the stock path has made of the same claims. */
+	/* Without what the stock path may have made of the same claims. */
 	path->estimate = dst_metric_raw(dst, RTAX_MTU) ?:
 			 READ_ONCE(dst->dev->mtu);
 	if (msg->mtu >= path->estimate)
@@ -144,7 +143,9 @@ static enum hostroute_outcome check_route(struct net *net,
 	return outcome;
 }
 
-/* Does anybody but raw sockets send this protocol, who can tell what to do? */
+/* Does the stock path know what to do with this protocol's errors? If not, only raw
+ * sockets send it.
+ */
 static bool stock_knows(const struct net *net, const struct hostroute_msg *msg)
 {
 	const struct net_protocol *protocol =
@@ -152,16 +153,16 @@ static bool stock_knows(const struct net *net, const struct hostroute_msg *msg)
 
 	if (!protocol || !protocol->err_handler)
 		return false;
-	/* It looks for a socket, and shares what it is told of one that is not
-	 * connected.
+	/* Its handler looks up a socket, but applies the claim to all sockets if that
+	 * one is not connected.
 	 */
 	if (msg->protocol == IPPROTO_UDPLITE)
 		return false;
 	return msg->protocol != IPPROTO_GRE || hostroute_tunnel_sends(net, msg);
 }
 
-/* Of a datagram or an Echo its route says whether it went to this host or to many,
- * and that is looked up in any case. Rules may have it go elsewhere.
+/* The route of a datagram or an Echo says whether it went to this host or to many, and
+ * is looked up in any case. With policy rules the packet may have gone elsewhere.
  */
 static bool route_tells(const struct net *net, const struct hostroute_msg *msg)
 {
@@ -169,8 +170,9 @@ static bool route_tells(const struct net *net, const struct hostroute_msg *msg)
 	       !fib4_has_custom_rules(net);
 }
 
-/* What came in for an address of this host quotes what left from it (the parser has
- * seen to that): nobody need be asked again, unless rules make it this host's.
+/* A message to an address of this host quotes a packet that left from it: the parser
+ * has checked that. So the source need not be looked up again, unless policy rules
+ * made it this host's address.
  */
 static bool came_for_us(const struct net *net, const struct sk_buff *skb)
 {
@@ -192,15 +194,16 @@ static bool is_our_own(struct net *net, const struct net_device *dev, __be32 add
 }
 
 /**
- * hostroute_facts_no_socket - why is there no connection that a message quotes?
- * @net:  the namespace
- * @skb:  the message, at LOCAL_IN
- * @msg:  the message, parsed, of TCP
+ * hostroute_facts_no_socket - why does a message quote no connection of this host?
+ * @net:	the namespace
+ * @skb:	the message, at LOCAL_IN
+ * @msg:	the message, parsed, which quotes TCP
  *
- * There is none to a broadcast address: so the question is put off until there is
- * none, and costs nothing where there is one.
+ * No connection has a broadcast address for a peer. So this is asked only when none
+ * was found, and costs nothing for the others.
  *
- * Context: softirq, RCU. Return: what became of the message.
+ * Context: BH off, RCU.
+ * Return: IGNORED_DESTINATION or IGNORED_NO_SOCKET.
  */
 enum hostroute_outcome hostroute_facts_no_socket(struct net *net,
 						 const struct sk_buff *skb,
@@ -211,16 +214,16 @@ enum hostroute_outcome hostroute_facts_no_socket(struct net *net,
 }
 
 /**
- * hostroute_facts_check - check a message against what is public of this host
- * @net:  the namespace
- * @skb:  the message, at LOCAL_IN
- * @msg:  the message, parsed
- * @path: filled when the return value is HOSTROUTE_CONTINUE, but for TCP
+ * hostroute_facts_check - check a message against public facts of this host
+ * @net:	the namespace
+ * @skb:	the message, at LOCAL_IN
+ * @msg:	the message, parsed
+ * @path:	filled when the return value is HOSTROUTE_CONTINUE, except for TCP
  *
- * RFC 1122 3.2.2, RFC 5927 4.3. In @skb's VRF.
+ * RFC 1122 3.2.2, RFC 5927 4.3. Addresses and routes are looked up in @skb's VRF.
+ * Takes no lock of this module, and drops the route before it returns.
  *
- * Context: softirq, RCU. Takes no lock of ours; the route that is looked up is
- * let go before it returns.
+ * Context: BH off, RCU.
  * Return: HOSTROUTE_CONTINUE, or what became of the message.
  */
 enum hostroute_outcome hostroute_facts_check(struct net *net,
@@ -230,8 +233,9 @@ enum hostroute_outcome hostroute_facts_check(struct net *net,
 {
 	const struct net_device *dev = skb->dev;
 
-	/* NAT may send a connection to one of this host's addresses elsewhere,
-	 * and a transparent proxy's has an address that is not this host's.
+	/* No address is wrong for TCP. NAT may redirect a connection that was made to
+	 * one of this host's addresses, and a transparent proxy's connection has a
+	 * source that is not this host's.
 	 */
 	if (msg->protocol == IPPROTO_TCP)
 		return HOSTROUTE_CONTINUE;
@@ -244,11 +248,13 @@ enum hostroute_outcome hostroute_facts_check(struct net *net,
 	if (!came_for_us(net, skb) &&
 	    inet_addr_type_dev_table(net, dev, msg->saddr.v4) != RTN_LOCAL)
 		return HOSTROUTE_IGNORED_SOURCE;
-	/* RFC 1812 5.3.7 */
+	/* RFC 1812 5.3.7: a message from elsewhere cannot come from an address of this
+	 * host.
+	 */
 	if (!hostroute_icmp_made_here(skb) &&
 	    inet_addr_type_dev_table(net, dev, msg->router.v4) == RTN_LOCAL)
 		return HOSTROUTE_IGNORED_ROUTER;
-	/* Nobody can receive it. */
+	/* No socket receives errors of this protocol. */
 	if (msg->protocol == IPPROTO_RAW)
 		return HOSTROUTE_IGNORED_QUOTE;
 	if (msg->protocol != IPPROTO_UDP && msg->protocol != IPPROTO_ICMP &&
@@ -259,12 +265,13 @@ enum hostroute_outcome hostroute_facts_check(struct net *net,
 
 /**
  * hostroute_facts_check_forwarded - the same for a message that passes this host
- * @net:  the namespace
- * @skb:  the message, at FORWARD
- * @msg:  the message, parsed
- * @path: filled when the return value is HOSTROUTE_CONTINUE
+ * @net:	the namespace
+ * @skb:	the message, at FORWARD
+ * @msg:	the message, parsed
+ * @path:	filled when the return value is HOSTROUTE_CONTINUE
  *
- * Context and return value as hostroute_facts_check()'s.
+ * Context: BH off, RCU.
+ * Return: as hostroute_facts_check().
  */
 enum hostroute_outcome hostroute_facts_check_forwarded(struct net *net,
 						       const struct sk_buff *skb,

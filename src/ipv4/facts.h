@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What is public of this host: addresses and routes. */
+/* Checks against public facts of this host: addresses and routes. */
 #ifndef HOSTROUTE_IPV4_FACTS_H
 #define HOSTROUTE_IPV4_FACTS_H
 

@@ -2,22 +2,25 @@
 /*
  * FORWARD: what a router can do for connections that are not its own.
  *
- * It learns from "fragmentation needed" messages that pass it, if conntrack
- * relates them to a connection: the PMTU, from here, of the destination they
- * quote. The message goes on as it came. And it lowers the MSS option of SYNs
- * that pass: what X sends in a SYN bounds what will be sent to X, so it may not
- * ask for more than the way to X, and the devices, take. A connection that is
- * opened after the router has learned then fits from its first segment on,
- * whether or not its ends are told. What is not a SYN is never touched.
+ * It learns from "fragmentation needed" messages that pass it, if conntrack relates
+ * them to a connection, or in any case with forward=clamp-untracked. What it learns is
+ * the path MTU, from here, of the destination that they quote. The message goes on as
+ * it came.
  *
- * After DNAT and before SNAT both addresses of a packet are those that routes
- * here know, and those in a quote, too: NAT translates a quote in the same two
- * places, the other way round. So inner source and outer destination are equal
- * here, and the SYN of X and a quote about X agree on who X is.
+ * It also lowers the MSS option of SYNs that pass. The MSS that X sends in a SYN
+ * bounds what will be sent to X. So it may not be larger than the way to X, and the
+ * devices, can carry. A connection that is opened after the router has learned then
+ * fits from its first segment on, whether or not messages reach its ends. A packet
+ * that is not a SYN is never touched.
  *
- * Nothing of this is applied to this host's own connections: who can have a
- * message related (an address and ports that match) need not know a sequence
- * number. Hence its own class, in the rank of the unproven.
+ * After DNAT and before SNAT, both addresses of a packet are those that routes here
+ * know. So are those in a quote: NAT translates a quote in the same two places, the
+ * other way round. So inner source and outer destination are equal here, and the SYN
+ * of X and a quote about X agree on the address of X.
+ *
+ * None of this is applied to this host's own connections. A message is related if its
+ * addresses and ports match: its sender need not know a sequence number. Hence these
+ * routes have a class of their own (forwarded), in the unproven rank.
  *
  * The hook is registered only while the setting "forward" is not "off".
  */
@@ -40,7 +43,7 @@
 /* After the administrator's own rules, as at LOCAL_IN. */
 #define FORWARD_PRIORITY	(NF_IP_PRI_CONNTRACK_HELPER - 1)
 
-/* What conntrack left in the packet; it need not be there to be asked. */
+/* Reads what conntrack left in the packet, and so does not depend on its module. */
 static bool is_related(const struct sk_buff *skb)
 {
 	unsigned long nfct = skb_get_nfct(skb);
@@ -50,7 +53,7 @@ static bool is_related(const struct sk_buff *skb)
 		(nfct & NFCT_INFOMASK) == IP_CT_RELATED_REPLY);
 }
 
-/* The route from here to @daddr, for packets that come from @saddr. */
+/* The route from here to @daddr, for packets that come from @saddr; network order. */
 static struct rtable *route_to(struct net *net, __be32 daddr, __be32 saddr,
 			       int l3mdev)
 {
@@ -66,7 +69,7 @@ static struct rtable *route_to(struct net *net, __be32 daddr, __be32 saddr,
 
 /* ---- learning ------------------------------------------------------------------ */
 
-/* By the name that it has here. */
+/* The counter for an outcome at FORWARD. */
 static enum hostroute_outcome counted_as(enum hostroute_outcome outcome)
 {
 	switch (outcome) {
@@ -116,14 +119,14 @@ static enum hostroute_outcome learn_forwarded(struct hostroute_net *hn,
 		.dry_run = msg->observe,
 	};
 
-	/* Without conntrack's word anybody can make many of these. */
+	/* Anybody can make many of these if conntrack does not relate them. */
 	if (!is_related(skb) && !hostroute_index_find(&hn->table, &claim.key) &&
 	    !hostroute_net_may_record(hn, claim.now))
 		return HOSTROUTE_IGNORED_RATE;
 	return hostroute_net_learn(hn, &claim);
 }
 
-/* Syntax, public facts, and only then what depends on a connection. */
+/* First syntax, then public facts, and only then what depends on a connection. */
 static enum hostroute_outcome judge_forwarded(struct hostroute_net *hn,
 					      struct sk_buff *skb,
 					      struct hostroute_msg *msg, bool observe)
@@ -131,7 +134,9 @@ static enum hostroute_outcome judge_forwarded(struct hostroute_net *hn,
 	enum hostroute_outcome outcome = hostroute_icmp_parse(skb, msg);
 	struct hostroute_path path;
 
-	/* The sum that the parser may have left covers this hop's headers. */
+	/* The checksum that the parser may have left in @skb covers this hop's
+	 * headers.
+	 */
 	skb_forward_csum(skb);
 	msg->observe = observe;
 	if (outcome == HOSTROUTE_CONTINUE)
@@ -158,7 +163,7 @@ static enum hostroute_outcome handle_forwarded(struct hostroute_net *hn,
 
 /* ---- clamping -------------------------------------------------------------------- */
 
-/* What is known about the way to @key's destination; U32_MAX: nothing. */
+/* The MTU that is known for the way to @key's destination, bytes; U32_MAX: none. */
 static u32 known_mtu(struct hostroute_net *hn, const struct hostroute_key *key)
 {
 	struct hostroute *route = hostroute_index_find(&hn->table, key);
@@ -170,8 +175,8 @@ static u32 known_mtu(struct hostroute_net *hn, const struct hostroute_key *key)
 	return READ_ONCE(route->mtu);
 }
 
-/* What the answers to a SYN may be as large as: they come in where it goes out
- * and leave for its source, by @in or by another device.
+/* The largest answer that a SYN may ask for, bytes. Answers come in where the SYN goes
+ * out. They leave for its source by state->in or by another device.
  */
 static u32 way_back_mtu(struct hostroute_net *hn, const struct sk_buff *skb,
 			const struct nf_hook_state *state)
@@ -186,7 +191,7 @@ static u32 way_back_mtu(struct hostroute_net *hn, const struct sk_buff *skb,
 	u32 mtu;
 
 	mtu = min(READ_ONCE(state->in->mtu), READ_ONCE(state->out->mtu));
-	/* A bridge that shows its packets to netfilter has no route for them. */
+	/* A packet that a bridge passes to netfilter has no route. */
 	if (dst)
 		mtu = min(mtu, ip_dst_mtu_maybe_forward(dst, true));
 	rt = route_to(hn->net, iph->saddr, iph->daddr, key.l3mdev);
@@ -227,13 +232,13 @@ static bool is_syn(const struct sk_buff *skb)
 	const u8 *flags;
 	u8 buf;
 
-	/* Their byte in the header: CWR ECE URG ACK PSH RST SYN FIN. */
+	/* The flags are in this byte: CWR ECE URG ACK PSH RST SYN FIN. */
 	flags = skb_header_pointer(skb, skb_network_offset(skb) + ip_hdrlen(skb) + 13,
 				   sizeof(buf), &buf);
 	return flags && (*flags & 0x06) == 0x02;
 }
 
-/* A packet that NFQUEUE held comes here in process context. */
+/* BH is on for a packet that NFQUEUE held: it comes here in process context. */
 static enum hostroute_outcome look_at_forwarded(struct hostroute_net *hn,
 						struct sk_buff *skb,
 						const struct nf_hook_state *state)
@@ -272,7 +277,9 @@ static noinline unsigned int forward(struct hostroute_net *hn, struct sk_buff *s
 	return NF_ACCEPT;
 }
 
-/* Linear as far as that goes, and where IP has said that TCP begins. */
+/* Is the TCP header linear, where the transport header says, and without SYN? If not,
+ * is_syn() has a closer look.
+ */
 static bool is_plainly_no_syn(const struct sk_buff *skb)
 {
 	const struct tcphdr *th = (const struct tcphdr *)skb_transport_header(skb);
@@ -281,7 +288,7 @@ static bool is_plainly_no_syn(const struct sk_buff *skb)
 }
 
 /* Every packet that is forwarded comes here. A TCP segment that opens no connection
- * pays for nothing but this function, so what saves registers is elsewhere.
+ * should pay for this function alone, so everything that saves registers is in others.
  */
 static unsigned int forward_hook(void *priv, struct sk_buff *skb,
 				 const struct nf_hook_state *state)
@@ -292,13 +299,14 @@ static unsigned int forward_hook(void *priv, struct sk_buff *skb,
 }
 
 /**
- * hostroute_forward_set - what to do for forwarded connections
+ * hostroute_forward_set - set what to do for forwarded connections
  * @hn:		the namespace
  * @value:	enum hostroute_forward
  *
  * What was learned stays until it expires.
  *
- * Context: process, may sleep. Return: 0, or a negative errno: nothing changed.
+ * Context: process, may sleep.
+ * Return: 0, or a negative errno if nothing has changed.
  */
 int hostroute_forward_set(struct hostroute_net *hn, u32 value)
 {
@@ -317,6 +325,12 @@ int hostroute_forward_set(struct hostroute_net *hn, u32 value)
 	return err;
 }
 
+/**
+ * hostroute_forward_init - prepare the hook, which is not registered yet
+ * @hn: the namespace
+ *
+ * Context: any.
+ */
 void hostroute_forward_init(struct hostroute_net *hn)
 {
 	mutex_init(&hn->forward.lock);
@@ -330,7 +344,14 @@ void hostroute_forward_init(struct hostroute_net *hn)
 	};
 }
 
-/* Nobody sets it any more. */
+/**
+ * hostroute_forward_exit - unregister the hook if it is registered
+ * @hn: the namespace; hostroute_forward_set() is not called any more
+ *
+ * The hook may run until the next grace period is over.
+ *
+ * Context: process, may sleep.
+ */
 void hostroute_forward_exit(struct hostroute_net *hn)
 {
 	hostroute_forward_set(hn, HOSTROUTE_FORWARD_OFF);

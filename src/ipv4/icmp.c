@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The parser: is this ICMP message a well-formed "fragmentation needed" about
- * a packet that this host could have sent? Only the packet itself is looked
- * at: no socket, no route, no table, no clock. What fails here is refused on
- * facts that its sender knows as well, so a refusal tells him nothing.
+ * The parser: is this ICMP message a well-formed "fragmentation needed" about a packet
+ * that this host could have sent? It looks at nothing but the packet: it looks up no
+ * socket and no route, and reads no table and no clock. What fails here is refused on
+ * facts that the sender knows as well, so a refusal tells an attacker nothing.
  *
- * At LOCAL_IN the stock path has checked nothing of the ICMP message yet, not
- * even its checksum. Bytes are read with skb_header_pointer() alone: the
- * packet may be paged, cloned or both.
+ * At LOCAL_IN the stock path has not checked the ICMP message yet, not even its
+ * checksum. The packet may be paged, cloned or both. What is parsed is read in place
+ * if it is linear, else with skb_header_pointer().
  */
 #include "icmp.h"
 #include "../../pmtu_hostroute.h"
@@ -20,7 +20,7 @@
 #include <linux/udp.h>
 #include <net/ip.h>
 
-/* RFC 792: the quote holds the IP header and 64 bits of the transport. */
+/* Bytes. RFC 792: the quote holds the IP header and 64 bits of the transport. */
 #define QUOTED_TRANSPORT	8
 
 union quote {
@@ -38,7 +38,9 @@ union quote {
 
 static_assert(sizeof(union quote) == QUOTED_TRANSPORT);
 
-/* What is parsed of a message, by the IP options in its quote. */
+/* Bytes that are parsed of a message, without IP options in its quote and with all
+ * there can be.
+ */
 #define SMALLEST	(sizeof(struct icmphdr) + sizeof(struct iphdr) + QUOTED_TRANSPORT)
 #define LARGEST		(SMALLEST + MAX_IPOPTLEN)
 
@@ -46,7 +48,8 @@ static_assert(sizeof(union quote) == QUOTED_TRANSPORT);
  * hostroute_icmp_made_here - did this host itself make the message?
  * @skb: packet at LOCAL_IN
  *
- * Return: true if it came by way of lo, or of a VRF's device in the place of
+ * Context: RCU.
+ * Return: true if it came through lo, or through a VRF device that takes the place of
  * lo: then it still has the route that it was sent on.
  */
 bool hostroute_icmp_made_here(const struct sk_buff *skb)
@@ -57,7 +60,9 @@ bool hostroute_icmp_made_here(const struct sk_buff *skb)
 	       (rt && rt_is_output_route(rt));
 }
 
-/* RFC 1122 3.2.2: never about, nor by way of, a broadcast or multicast. */
+/* RFC 1122 3.2.2: a message must not come by broadcast or multicast, nor be about one
+ * (see check_addresses()).
+ */
 static bool outer_acceptable(const struct sk_buff *skb)
 {
 	const struct rtable *rt = skb_rtable(skb);
@@ -69,8 +74,8 @@ static bool outer_acceptable(const struct sk_buff *skb)
 	return !ip_is_fragment(ip_hdr(skb));
 }
 
-/* RFC 1122 3.2.1.3: 0/8 (all of it: ipv4_is_zeronet() is not), 127/8, multicast,
- * and 240/4 with the limited broadcast are nobody's address on a wire.
+/* RFC 1122 3.2.1.3: no host on a wire has an address in 0/8 (all of it, unlike
+ * ipv4_is_zeronet()), 127/8, multicast, or 240/4 with the limited broadcast.
  */
 static bool is_nobodys(__be32 addr)
 {
@@ -78,7 +83,7 @@ static bool is_nobodys(__be32 addr)
 	       (addr & htonl(0xe0000000)) == htonl(0xe0000000);
 }
 
-/* A source-routed datagram's destination field names the next hop. */
+/* The destination field of a source-routed datagram names the next hop. */
 static bool source_routed(const u8 *opt, unsigned int len)
 {
 	while (len) {
@@ -99,8 +104,9 @@ static bool source_routed(const u8 *opt, unsigned int len)
 	return false;
 }
 
-/* RFC 1122 3.2.2, RFC 5927 4.3: what this host sent came from itself, and went
- * to somebody. (More about both needs routing: src/facts.c.)
+/* RFC 1122 3.2.2, RFC 5927 4.3: a packet that this host sent has an address of this
+ * host for a source, and one of some host for a destination. The rest needs routing,
+ * and is checked in src/ipv4/facts.c.
  */
 static enum hostroute_outcome check_addresses(const struct iphdr *outer,
 					      const struct iphdr *inner)
@@ -114,8 +120,8 @@ static enum hostroute_outcome check_addresses(const struct iphdr *outer,
 	return HOSTROUTE_CONTINUE;
 }
 
-/* The quoted header itself; its checksum is not judged: some routers lower the
- * quoted TTL and leave the checksum.
+/* Check the quoted IP header, but not its checksum: some routers lower the quoted TTL
+ * and leave the checksum.
  */
 static enum hostroute_outcome check_quote(const struct sk_buff *skb,
 					  const struct iphdr *inner, u16 mtu)
@@ -123,7 +129,7 @@ static enum hostroute_outcome check_quote(const struct sk_buff *skb,
 	unsigned int hlen = inner->ihl * 4;
 	unsigned int len = ntohs(inner->tot_len);
 
-	/* A quote of 0 bytes is BIG TCP, which no wire carries. */
+	/* A quoted length of 0 is BIG TCP, which is on no wire. */
 	if (len < hlen + QUOTED_TRANSPORT &&
 	    !(len == 0 && hostroute_icmp_made_here(skb)))
 		return HOSTROUTE_IGNORED_QUOTE;
@@ -133,7 +139,9 @@ static enum hostroute_outcome check_quote(const struct sk_buff *skb,
 		return HOSTROUTE_IGNORED_DF;
 	if (source_routed((const u8 *)(inner + 1), hlen - sizeof(*inner)))
 		return HOSTROUTE_IGNORED_QUOTE;
-	/* RFC 1191 4: no router has such an MTU; 0 is one that does not say. */
+	/* RFC 1191 4: no router has such an MTU. 0 is from a router that gives
+	 * none.
+	 */
 	if (mtu && mtu < HOSTROUTE_MTU_MIN)
 		return HOSTROUTE_IGNORED_MTU;
 	if (mtu && len && len <= mtu)
@@ -141,9 +149,9 @@ static enum hostroute_outcome check_quote(const struct sk_buff *skb,
 	return HOSTROUTE_CONTINUE;
 }
 
-/* RFC 768: the length counts the header. It may be less than the IP header has
- * room for (RFC 9868), and more only in the first fragment of a datagram. A
- * quoted length of 0 is a local one that does not fit 16 bits.
+/* RFC 768: the UDP length counts the header. It may be less than the IP packet has
+ * room for (RFC 9868), and more only in the first fragment of a datagram. A quoted
+ * total length of 0 is that of a local packet, which does not fit 16 bits.
  */
 static bool udp_makes_sense(const struct iphdr *inner, const struct udphdr *udp)
 {
@@ -163,15 +171,15 @@ static enum hostroute_outcome check_transport(const struct iphdr *inner,
 {
 	if (inner->protocol == IPPROTO_UDP && !udp_makes_sense(inner, &quote->udp))
 		return HOSTROUTE_IGNORED_QUOTE;
-	/* Anybody can have this host answer him, as large as he likes (NDSS
-	 * 2022); only what it began itself counts.
+	/* Anybody can make this host send answers of any size (NDSS 2022). Only an
+	 * Echo that it began itself counts.
 	 */
 	if (inner->protocol == IPPROTO_ICMP && quote->icmp.type != ICMP_ECHO)
 		return HOSTROUTE_IGNORED_ICMP;
 	return HOSTROUTE_CONTINUE;
 }
 
-/* @icmph: as much of the message as is parsed, in one piece. */
+/* @icmph: the part of the message that is parsed, in one piece. */
 static enum hostroute_outcome judge_message(struct sk_buff *skb, unsigned int start,
 					    const struct icmphdr *icmph,
 					    struct hostroute_msg *msg)
@@ -185,7 +193,7 @@ static enum hostroute_outcome judge_message(struct sk_buff *skb, unsigned int st
 
 	if (!outer_acceptable(skb))
 		return HOSTROUTE_IGNORED_OUTER;
-	/* RFC 1812 5.3.7 */
+	/* RFC 1812 5.3.7: no router has such an address. */
 	if (is_nobodys(outer->saddr) && !hostroute_icmp_made_here(skb))
 		return HOSTROUTE_IGNORED_ROUTER;
 	if (nf_ip_checksum(skb, NF_INET_LOCAL_IN, start, IPPROTO_ICMP))
@@ -216,7 +224,7 @@ static enum hostroute_outcome judge_message(struct sk_buff *skb, unsigned int st
 	return HOSTROUTE_CONTINUE;
 }
 
-/* Bytes that are parsed of a message that has as much of its quote as begins here. */
+/* Bytes of the message that are parsed. Its first SMALLEST bytes must be there. */
 static unsigned int parsed_len(const struct icmphdr *icmph)
 {
 	const struct iphdr *inner = (const struct iphdr *)(icmph + 1);
@@ -231,7 +239,7 @@ static bool is_ipv4(const struct icmphdr *icmph)
 	return inner->version == 4 && inner->ihl >= 5;
 }
 
-/* In pieces, or too short. */
+/* For a message that is paged, too short, or quotes no valid IPv4 header. */
 static noinline enum hostroute_outcome parse_copy(struct sk_buff *skb,
 						  unsigned int start,
 						  struct hostroute_msg *msg)
@@ -252,15 +260,16 @@ static noinline enum hostroute_outcome parse_copy(struct sk_buff *skb,
 
 /**
  * hostroute_icmp_parse - parse and check an ICMP "fragmentation needed"
- * @skb: packet at LOCAL_IN, data at the IP header; its bytes are not changed,
- *	 its checksum state may be
- * @msg: filled when the return value is HOSTROUTE_CONTINUE
+ * @skb:	packet at LOCAL_IN or FORWARD, data at the IP header; its bytes are not
+ *		changed, but its checksum state may be
+ * @msg:	filled when the return value is HOSTROUTE_CONTINUE
  *
- * RFC 792, RFC 1122 3.2.2, RFC 1191 4. Any context; at most 76 bytes are
- * parsed besides the checksum. What RFC 4884 appends is covered by the checksum
- * and not looked at: where it begins need not be known, for the 68 bytes of the
- * quote that are parsed are less than the 128 that precede it.
+ * RFC 792, RFC 1122 3.2.2, RFC 1191 4. At most 76 bytes are parsed besides the
+ * checksum. What RFC 4884 appends is covered by the checksum, and not parsed. Where it
+ * begins need not be known: at least 128 bytes of the quote come before it, and at
+ * most 68 of these are parsed.
  *
+ * Context: any, under RCU.
  * Return: HOSTROUTE_CONTINUE, or what became of the message.
  */
 enum hostroute_outcome hostroute_icmp_parse(struct sk_buff *skb,

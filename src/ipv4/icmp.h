@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The parser of ICMP "fragmentation needed". No state, no secret. */
+/* The parser of ICMP "fragmentation needed". It has no state, and asks for no
+ * secret.
+ */
 #ifndef HOSTROUTE_IPV4_ICMP_H
 #define HOSTROUTE_IPV4_ICMP_H
 
@@ -15,9 +17,10 @@
 bool hostroute_icmp_made_here(const struct sk_buff *skb);
 
 /**
- * hostroute_icmp_is_frag_needed - is this ours to look at?
+ * hostroute_icmp_is_frag_needed - is this a message that this module looks at?
  * @skb: packet at LOCAL_IN or FORWARD
  *
+ * Context: any.
  * Return: true for ICMP type 3 code 4.
  */
 static inline bool hostroute_icmp_is_frag_needed(const struct sk_buff *skb)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * LOCAL_IN: every ICMP "fragmentation needed" to this host passes the parser, the
- * public facts and what can prove it, in this order; the outcome decides whether the
- * stock path sees it.
+ * LOCAL_IN: an ICMP "fragmentation needed" to this host goes to the parser
+ * (src/ipv4/icmp.c), then to the public checks (src/ipv4/facts.c), then to what can
+ * prove it (src/ipv4/act.c). The outcome decides whether the stock path sees it. No
+ * other packet is touched.
  */
 #include "input.h"
 #include "../../pmtu_hostroute.h"
@@ -17,13 +18,13 @@
 #include <net/icmp.h>
 #include <net/ip.h>
 
-/* After filter (0) and NAT (100), so that an administrator's rules have been
- * applied and the quote names addresses as the socket knows them; before
- * conntrack confirms.
+/* After filter (0) and NAT (100): the administrator's rules have been applied, and the
+ * quote has the addresses that the socket knows. This is still before conntrack
+ * confirms.
  */
 #define INPUT_PRIORITY		(NF_IP_PRI_CONNTRACK_HELPER - 1)
 
-/* A consumed message was received all the same: nstat goes on counting it. */
+/* A consumed message was received all the same, so nstat still counts it. */
 static void count_mib(struct net *net, enum hostroute_outcome outcome)
 {
 	__ICMP_INC_STATS(net, ICMP_MIB_INMSGS);
@@ -42,8 +43,8 @@ static void count_mib(struct net *net, enum hostroute_outcome outcome)
 	}
 }
 
-/* The administrator has these messages ignored (net.ipv4.ip_no_pmtu_disc): all,
- * or those that no connection proves. The stock path does that.
+/* net.ipv4.ip_no_pmtu_disc says whether to ignore these messages: all of them (2), or
+ * those that no connection proves (3). The stock path then ignores them.
  */
 static bool is_disabled(const struct net *net, const struct hostroute_msg *msg)
 {
@@ -57,7 +58,7 @@ static bool is_disabled(const struct net *net, const struct hostroute_msg *msg)
 	}
 }
 
-/* With @observe: as if, and the stock path acts. */
+/* @observe: only say what would be done, and let the stock path act. */
 static unsigned int handle_input(struct hostroute_net *hn, struct sk_buff *skb,
 				 bool observe)
 {
@@ -110,8 +111,9 @@ static noinline unsigned int look_at_input(struct hostroute_net *hn, struct sk_b
 	return verdict;
 }
 
-/* Every packet to this host comes here: those that are no ICMP have to pay for
- * nothing but this function, so what saves registers and a stack is elsewhere.
+/* Every packet to this host comes here. One that is not ICMP should pay for this
+ * function alone, so everything that saves registers or needs a stack frame is in
+ * others.
  */
 static unsigned int input_hook(void *priv, struct sk_buff *skb,
 			       const struct nf_hook_state *state)
@@ -128,6 +130,13 @@ static const struct nf_hook_ops input_ops = {
 	.priority = INPUT_PRIORITY,
 };
 
+/**
+ * hostroute_input_init - register the hook
+ * @hn: the namespace
+ *
+ * Context: process, may sleep.
+ * Return: 0 or a negative errno.
+ */
 int hostroute_input_init(struct hostroute_net *hn)
 {
 	hn->input_ops = input_ops;
@@ -135,7 +144,14 @@ int hostroute_input_init(struct hostroute_net *hn)
 	return nf_register_net_hook(hn->net, &hn->input_ops);
 }
 
-/* The hook may run until the next grace period is over. */
+/**
+ * hostroute_input_exit - unregister the hook
+ * @hn: the namespace
+ *
+ * The hook may run until the next grace period is over.
+ *
+ * Context: process, may sleep.
+ */
 void hostroute_input_exit(struct hostroute_net *hn)
 {
 	nf_unregister_net_hook(hn->net, &hn->input_ops);

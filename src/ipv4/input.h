@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* LOCAL_IN: messages to this host. */
+/* LOCAL_IN: ICMP messages to this host. */
 #ifndef HOSTROUTE_IPV4_INPUT_H
 #define HOSTROUTE_IPV4_INPUT_H
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * This host's own reports: tunnels, IPsec and TCP say by dst_ops->update_pmtu that a
- * path carries less.
+ * This host's own reports: tunnels, IPsec and TCP call dst_ops->update_pmtu of a clone
+ * when its path carries less. Reports about stock routes do not come here.
  */
 #include "local.h"
 #include "../../pmtu_hostroute.h"
@@ -11,8 +11,8 @@
 #include <linux/ip.h>
 #include <net/inet_sock.h>
 
-/* What a report is about. A device's clone stands for many destinations: the
- * packet, or else the socket, says which. Under RCU.
+/* The destination that a report is about. The clone of a device route stands for many:
+ * the packet says which, or else the socket. Context: RCU.
  */
 static bool claim_key(struct hostroute_key *key, const struct dst_entry *dst,
 		      const struct hostroute *route, const struct sock *sk,
@@ -29,13 +29,13 @@ static bool claim_key(struct hostroute_key *key, const struct dst_entry *dst,
 	return true;
 }
 
-/* Under RCU. */
+/* Context: RCU. */
 static noinline void learn_local(struct dst_entry *dst, const struct hostroute *route,
 				 const struct sock *sk, const struct sk_buff *skb,
 				 u32 mtu)
 {
-	/* Not the device's namespace: it may be going away. Ours stays while the
-	 * clone is not disowned.
+	/* Not the device's namespace, which may be going away. The clone's own stays
+	 * until the clone is disowned.
 	 */
 	struct hostroute_net *hn = hostroute_net_of(hostroute_clone_of(dst)->net);
 	struct hostroute_claim claim = {
@@ -49,16 +49,26 @@ static noinline void learn_local(struct dst_entry *dst, const struct hostroute *
 		hostroute_stats_inc(hn->stats, hostroute_net_learn(hn, &claim));
 }
 
-/* Tunnels, xfrm and TCP report a smaller MTU of their own here. The stock
- * operation would make a next-hop exception that this clone never sees.
+/**
+ * hostroute_local_update_pmtu - learn a smaller MTU that this host reports
+ * @dst:	a clone
+ * @sk:		the socket that it is about, or NULL
+ * @skb:	the packet that it is about, or NULL
+ * @mtu:	bytes
+ * @confirm_neigh: not used
+ *
+ * This is dst_ops->update_pmtu of clones, for tunnels, xfrm and TCP. The stock
+ * operation would make a next-hop exception, which the clone would never see.
+ *
+ * Context: any but hardirq.
  */
 void hostroute_local_update_pmtu(struct dst_entry *dst, struct sock *sk,
 				 struct sk_buff *skb, u32 mtu, bool confirm_neigh)
 {
 	struct hostroute *route;
 
-	/* TCP reports here each time that a message has lowered the MTU, and then
-	 * it is no news: see clamp_now().
+	/* TCP reports here each time that a message has lowered the MTU. That is no
+	 * news, see clamp_now().
 	 */
 	if (mtu >= HOSTROUTE_MTU_MAX)
 		return;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * LOCAL_OUT: a TCP packet to a destination in the table goes under its host
- * route, and its socket with it; a packet already too big is cut to fit. One to
- * another destination goes under its device's, if the administrator has set an
- * MTU for the device. What is not TCP is for src/datagram.c.
+ * LOCAL_OUT: puts a TCP packet to a destination in the table under its host route, and
+ * the socket with it. A packet that is too big already is cut to fit. A packet to
+ * another destination goes under a device route, if the administrator has set an MTU
+ * on its device. Packets that are not TCP are for src/ipv4/datagram.c.
  *
- * The hook runs before everything else at LOCAL_OUT: the table is keyed by the
- * destination as the socket knows it, which is also how a quote looks after
- * NAT at LOCAL_IN. It costs every packet something just by being there, so it
- * is registered only while there is a route to apply, or a device's MTU.
+ * The hook runs before everything else at LOCAL_OUT. The table is keyed by the
+ * destination as the socket knows it, and at LOCAL_IN a quote shows it like that after
+ * NAT. The hook costs every packet something, so it is registered only while there is
+ * a host route to apply, or an MTU set on a device (src/net.c).
  */
 #include "output.h"
 #include "../../pmtu_hostroute.h"
@@ -39,7 +39,7 @@ static const struct tcphdr *tcp_header(const struct sk_buff *skb)
 	return (const struct tcphdr *)(skb_network_header(skb) + ip_hdrlen(skb));
 }
 
-/* TCP wrote its header into the linear part just before. */
+/* TCP has just written its header into the linear part. */
 static bool is_plain_tcp(const struct sk_buff *skb)
 {
 	const struct iphdr *iph = ip_hdr(skb);
@@ -49,14 +49,13 @@ static bool is_plain_tcp(const struct sk_buff *skb)
 				   sizeof(struct tcphdr);
 }
 
-/*
- * Segments that were sized before their socket knew better need not be lost:
- * TCP leaves the checksum to the device, so the packet can be segmented once
- * more. skb_shinfo() is shared with the copy in the retransmit queue; TCP sets
- * these fields anew at each transmission, under the same socket lock.
+/* Segments that were sized before their socket knew better need not be lost. TCP
+ * leaves the checksum to the device, so the packet can be segmented once more.
+ * skb_shinfo() is shared with the copy in the retransmit queue, but TCP sets these
+ * fields again at each transmission, under the same socket lock.
  *
- * Not for SYNs (a SYN is one segment) nor for sockets that cannot have their
- * segments cut (TCP-MD5 signs each).
+ * Not for SYNs (a SYN is one segment), nor for sockets whose segments must not be cut
+ * (TCP-MD5 signs each one).
  */
 static bool resegment(const struct sock *sk, struct sk_buff *skb,
 		      const struct tcphdr *th, unsigned int headers, u32 mtu)
@@ -78,10 +77,9 @@ static bool resegment(const struct sock *sk, struct sk_buff *skb,
 	return true;
 }
 
-/*
- * A SYN that carries Fast Open data too big for the path. It can't be cut up,
- * and TCP knew no better. An error makes TCP send the SYN without data at once,
- * and the data with what follows (tcp_send_syn_data()).
+/* A SYN with Fast Open data that is too big for the path. It cannot be cut up, and TCP
+ * knew no better. If sending fails, TCP sends the SYN without data at once, and the
+ * data with what follows (tcp_send_syn_data()).
  */
 static bool is_big_syn(const struct sk_buff *skb, const struct tcphdr *th,
 		       unsigned int headers)
@@ -89,8 +87,8 @@ static bool is_big_syn(const struct sk_buff *skb, const struct tcphdr *th,
 	return th->syn && !th->ack && skb->len > headers;
 }
 
-/* A TCP connection's own socket, for which this packet is being sent; not a
- * listener, not the control socket that resets are sent from.
+/* The socket of the TCP connection that sends this packet. A listener is none, nor is
+ * the control socket that resets are sent from.
  */
 static struct sock *sending_socket(struct sock *sk)
 {
@@ -101,10 +99,9 @@ static struct sock *sending_socket(struct sock *sk)
 	return sk;
 }
 
-/*
- * A dst without a reference that is the socket's own means that we are inside
- * ip_queue_xmit(), where TCP owns the socket: whatever queues a packet (and
- * could bring it here without the socket's lock) takes a reference first.
+/* If the dst is the socket's own and held without a reference, this is inside
+ * ip_queue_xmit(), where TCP owns the socket. Whatever queues a packet, and could
+ * bring it here without the socket's lock, takes a reference first.
  */
 static bool socket_is_ours(const struct sock *sk, const struct sk_buff *skb)
 {
@@ -130,8 +127,8 @@ static bool put_under(struct hostroute_net *hn, struct hostroute *route,
 	return true;
 }
 
-/* A route that applies to @skb and @sk, from now on: to the destination, or else
- * of the device.
+/* Put @skb, and @sk from now on, under the host route to the destination, or else
+ * under the device route.
  */
 static void find_and_put_under(struct hostroute_net *hn, struct sock *sk,
 			       struct sk_buff *skb)
@@ -152,14 +149,16 @@ static void find_and_put_under(struct hostroute_net *hn, struct sock *sk,
 		put_under(hn, route, sk, skb);
 }
 
-/* What a SYN offers is the interface's, as the administrator has it. */
+/* The MSS that a SYN offers comes from the interface's MTU, as the administrator has
+ * set it.
+ */
 static void offer_less(struct hostroute_net *hn, const struct nf_hook_state *state,
 		       struct sk_buff *skb)
 {
 	u32 mtu = hostroute_override_mtu(skb_dst(skb)->dev);
 	const struct sock *sk = state->sk;
 
-	/* None: an answer that is made without a socket (SYN cookies). */
+	/* An answer that is made without a socket (SYN cookies) has none. */
 	if (sk && sk_fullsock(sk) && !sk_is_tcp(sk))
 		return;
 	if (mtu != U32_MAX)
@@ -215,7 +214,9 @@ static noinline unsigned int output(struct hostroute_net *hn, struct sk_buff *sk
 	return NF_ACCEPT;
 }
 
-/* TCP's own packet, that is under its host route already, and fits. @dst may be NULL. */
+/* Is this TCP's own packet, under its host route already, and does it fit? @dst may be
+ * NULL.
+ */
 static bool follows(const struct hostroute_net *hn, const struct sk_buff *skb,
 		    const struct dst_entry *dst)
 {
@@ -237,9 +238,9 @@ static bool follows(const struct hostroute_net *hn, const struct sk_buff *skb,
 	return len <= dst_metric_raw(dst, RTAX_MTU);
 }
 
-/* Every packet from this host comes here. A datagram that fits whatever is known,
- * and a segment that fits its host route, pay for nothing but this function, so what
- * saves registers is elsewhere.
+/* Every packet from this host comes here. A datagram that fits every route, and a
+ * segment that fits its host route, should pay for this function alone. So everything
+ * that saves registers is in others.
  */
 static unsigned int output_hook(void *priv, struct sk_buff *skb,
 				const struct nf_hook_state *state)
@@ -256,7 +257,12 @@ static unsigned int output_hook(void *priv, struct sk_buff *skb,
 	return output(priv, skb, state);
 }
 
-/* Before the namespace can change. */
+/**
+ * hostroute_output_init - prepare the hook, which is not registered yet
+ * @hn: the namespace, before anything can update the hook
+ *
+ * Context: process.
+ */
 void hostroute_output_init(struct hostroute_net *hn)
 {
 	hostroute_hook_init(&hn->output, hn->net, &(struct nf_hook_ops) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* LOCAL_OUT: packets under their host route. */
+/* LOCAL_OUT: puts packets, and TCP sockets, under their host route. */
 #ifndef HOSTROUTE_IPV4_OUTPUT_H
 #define HOSTROUTE_IPV4_OUTPUT_H
 

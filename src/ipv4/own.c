@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A datagram socket's own clone: what a message about that very socket's datagram
- * claims is for that socket alone. The MTU is in rt_pmtu, which ends by itself.
+ * A datagram socket's own clone: what a message claims about that socket's own
+ * datagram applies to that socket alone. The MTU is in rt_pmtu, which expires by
+ * itself. There is no host route, and nothing goes into the table.
  */
 #include "own.h"
 #include "../../pmtu_hostroute.h"
@@ -19,17 +20,19 @@ static bool connected_to(const struct sock *sk, struct hostroute_addr daddr)
 
 /**
  * hostroute_own_swap - give a connected datagram socket another route
- * @sk:		a socket whose route nobody owns
- * @daddr:	only if it is connected to this address,
- * @old:	and this is its route now; with a reference of the caller's
+ * @sk:		a datagram socket; nobody owns its route
+ * @daddr:	do it only if the socket is connected to this address,
+ * @old:	and has this route now; the caller has a reference to it
  * @new:	with a reference, which the socket gets
  *
- * Many destinations share a stock route, so that a socket that is connected
- * elsewhere meanwhile may have @old again: it is looked at once more after the
- * swap. connect() forgets the route, sets the address, sets the route.
+ * Many destinations share a stock route. So a socket that is connected elsewhere
+ * meanwhile may have @old again. Therefore its peer is checked once more after the
+ * swap. connect() first drops the route, then sets the address, then sets the new
+ * route.
  *
- * Context: RCU. Return: false if it was not, or is not any more; the reference
- * to @new is dropped then.
+ * Context: RCU.
+ * Return: false if the socket was not like that, or is not any more; then the
+ * reference to @new is dropped.
  */
 bool hostroute_own_swap(struct sock *sk, struct hostroute_addr daddr,
 			struct dst_entry *old, struct dst_entry *new)
@@ -48,7 +51,7 @@ bool hostroute_own_swap(struct sock *sk, struct hostroute_addr daddr,
 	return false;
 }
 
-/* As the stock path does it for an exception: below the floor DF is not set, for the
+/* As the stock path does for an exception: below the floor DF is not set, since the
  * path may carry even less.
  */
 static void limit_own(struct hostroute_clone *clone, u32 mtu,
@@ -71,17 +74,17 @@ static struct hostroute_clone *make_own(struct hostroute_net *hn,
 }
 
 /**
- * hostroute_own_set - what is claimed about a socket's own datagram
- * @hn:	 the namespace
- * @sk:	 a UDP or raw socket
- * @daddr: only if it is connected to this address
- * @mtu: bytes
+ * hostroute_own_set - apply a claim about a socket's own datagram
+ * @hn:		the namespace
+ * @sk:		a UDP or raw socket
+ * @daddr:	only if it is connected to this address
+ * @mtu:	bytes
  *
- * The socket alone is put under a clone with this MTU, not below
- * min_mtu_unproven, for expire_unproven seconds. One without a valid route
- * looks for one at its next send.
+ * The socket alone is put under a clone with this MTU, not below min_mtu_unproven, for
+ * expire_unproven seconds. A socket without a valid route is left alone: it looks for
+ * one at its next send.
  *
- * Context: RCU, BH off.
+ * Context: BH off, RCU.
  */
 void hostroute_own_set(struct hostroute_net *hn, struct sock *sk,
 		       struct hostroute_addr daddr, u32 mtu)

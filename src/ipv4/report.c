@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A host that consumes an ICMP error owes its report to those whose packet it
- * was about (RFC 1122 3.2.2.1): EMSGSIZE, and the error queue of IP_RECVERR, as
- * the stock path gives them, for UDP and raw sockets. What it learned goes no
- * further than the socket: a connected one gets a route of its own, and nobody
- * else can tell whether there was a socket at all.
+ * Reports errors to sockets. A host that consumes an ICMP error has to pass it to the
+ * sender of the quoted packet (RFC 1122 3.2.2.1). UDP and raw sockets get what the
+ * stock path gives them: EMSGSIZE, and an entry in the error queue with IP_RECVERR.
+ * What the message claims goes no further than the socket: a connected one gets a
+ * clone of its own, and no other program can find out whether there was a socket at
+ * all.
  *
- * Kernel sockets that encapsulate have error handlers of their own: messages
- * that may be theirs are left to the stock path. Ping sockets cannot be found from
- * here, but the stock kernel can be made to tell them and do nothing else.
+ * Kernel sockets that encapsulate have error handlers of their own. Messages that may
+ * be theirs are left to the stock path. A module cannot look up ping sockets, but it
+ * can make the stock kernel report to them and do nothing else, see tell_ping().
+ *
+ * TCP sockets get no error: they follow their MSS.
  */
 #include "report.h"
 #include "../compat.h"
@@ -25,16 +28,16 @@
 #include <net/raw.h>
 #include <net/udp.h>
 
-#define PING_REPORT_MAX	4096U	/* RFC 1812 4.3.2.3: 576 are usual */
+#define PING_REPORT_MAX	4096U	/* bytes; RFC 1812 4.3.2.3: 576 are usual */
 
-/* Offset of the quoted IP header from the message's own. */
+/* Offset of the quoted IP header from the message's own, bytes. */
 static unsigned int quote_at(const struct sk_buff *skb)
 {
 	return ip_hdrlen(skb) + sizeof(struct icmphdr);
 }
 
-/* The error queue of a socket that asked for it. The message itself stays as it
- * is; the error's data start @payload bytes into it, @port is the peer's.
+/* Queue an error for a socket that asked for it (IP_RECVERR). The message itself stays
+ * as it is. @payload: where the error's data start in it, bytes. @port: the peer's.
  */
 static void queue_error(struct sock *sk, const struct sk_buff *message,
 			const struct hostroute_msg *msg, unsigned int payload,
@@ -69,7 +72,7 @@ static void tell_raw(struct hostroute_net *hn, struct sock *sk,
 	unsigned int payload = quote_at(skb);
 	bool queue = hostroute_compat_recverr(sk);
 
-	/* It sends by what it is connected to, and shows its MTU. */
+	/* A connected one sends by its own route, and shows that route's MTU. */
 	if (msg->mtu && ip_sk_accept_pmtu(sk))
 		hostroute_own_set(hn, sk, msg->daddr, msg->mtu);
 	if (!queue && READ_ONCE(sk->sk_state) != TCP_ESTABLISHED)
@@ -83,12 +86,12 @@ static void tell_raw(struct hostroute_net *hn, struct sock *sk,
 }
 
 /**
- * hostroute_report_raw - tell raw sockets about a message that is consumed
- * @hn:	 the namespace
- * @skb: the message, at LOCAL_IN; not changed
- * @msg: the message, parsed
+ * hostroute_report_raw - report a message that is consumed to raw sockets
+ * @hn:		the namespace
+ * @skb:	the message, at LOCAL_IN; not changed
+ * @msg:	the message, parsed; does nothing if it is only observed
  *
- * Context: RCU, BH off.
+ * Context: BH off, RCU.
  */
 void hostroute_report_raw(struct hostroute_net *hn, const struct sk_buff *skb,
 			  const struct hostroute_msg *msg)
@@ -106,18 +109,17 @@ void hostroute_report_raw(struct hostroute_net *hn, const struct sk_buff *skb,
 
 /* ---- UDP ---------------------------------------------------------------------------- */
 
-/* Any program may give its socket an encap_type; what receives for a tunnel, or
- * IPsec's packets for a program, has a function for that.
+/* Any program may give its socket an encap_type. A socket that receives for a tunnel,
+ * or receives IPsec packets for a program, also has a function for that.
  */
 static bool encapsulates(const struct sock *sk)
 {
 	return READ_ONCE(udp_sk(sk)->encap_type) && READ_ONCE(udp_sk(sk)->encap_rcv);
 }
 
-/*
- * Is it a tunnel's? It came from the tunnel's socket, or (source ports may be
- * made up, and be another socket's by chance) went to a port that a tunnel sends to
- * or is bound to.
+/* May a tunnel have sent the quoted packet? Yes if it came from the tunnel's socket. A
+ * tunnel may also make up source ports, and hit another socket's port by chance. So it
+ * is a tunnel's as well if it went to a port that a tunnel sends to or is bound to.
  */
 static bool is_tunnels(struct hostroute_net *hn, const struct sk_buff *skb,
 		       const struct hostroute_msg *msg, const struct sock *sk)
@@ -126,7 +128,7 @@ static bool is_tunnels(struct hostroute_net *hn, const struct sk_buff *skb,
 		return encapsulates(sk);
 	if (hostroute_tunnel_sends(hn->net, msg))
 		return true;
-	/* What else a tunnel sends to a port comes back to a socket at that port. */
+	/* Tunnels of other kinds have a socket here at the port that they send to. */
 	if (!hostroute_compat_udp_encap_needed())
 		return false;
 	sk = hostroute_compat_lookup_udp(hn->net, msg->daddr.v4, msg->sport,
@@ -141,7 +143,9 @@ static void tell_udp(struct hostroute_net *hn, struct sock *sk,
 {
 	unsigned int payload = quote_at(skb) + msg->quoted_ihl + sizeof(struct udphdr);
 
-	/* Only a connected socket shows by its 4-tuple that this was its own. */
+	/* Only for a connected socket do addresses and ports show that it sent
+	 * this.
+	 */
 	if (ip_sk_accept_pmtu(sk) &&
 	    READ_ONCE(inet_sk(sk)->inet_dport) == msg->dport)
 		hostroute_own_set(hn, sk, msg->daddr, mtu);
@@ -173,7 +177,7 @@ static enum hostroute_outcome report_udp(struct hostroute_net *hn,
 
 /* ---- Echo ----------------------------------------------------------------------------- */
 
-/* Where the kernel does not say, there may be. */
+/* True also if the kernel does not let a module see. */
 static bool may_have_ping_sockets(const struct hostroute_net *hn)
 {
 	struct proto *ping = hostroute_compat_ping();
@@ -181,20 +185,21 @@ static bool may_have_ping_sockets(const struct hostroute_net *hn)
 	return !ping || sock_prot_inuse_get(hn->net, ping);
 }
 
-/*
- * ICMP's own handler of errors finds the ping socket, tells it, and has the
- * quoted path's MTU changed for everybody. It takes the quoted IP header, whose
- * addresses it looks that path up by, from skb->data; the socket's error queue is
- * made from what follows the ICMP header. In a copy these can be two places: a
- * header with addresses that no path leads between is put before the ICMP header,
- * and said to be as long as it takes to end where the quoted one ends.
+/* ICMP's own error handler finds the ping socket and reports to it. It also changes
+ * the MTU of the quoted path for all sockets. It looks up that path by the addresses
+ * of the IP header at skb->data, but makes the socket's error queue from what follows
+ * the ICMP header. In a copy of the message these can be two places. So a header with
+ * addresses that no path connects is put before the ICMP header, and its length is set
+ * so that it ends where the quoted header ends:
  *
  *   outer IP header | that header | ICMP header | quoted IP header | Echo
  *
- * From the limited broadcast there is no path. The route that a connected
- * socket holds is looked up again without the source: 127.0.0.0 is nobody's.
- * (Where that does not lead to lo, an exception for it is made once on another
- * route, which marks what is cached of that stale. It changes no packet's path.)
+ * There is no path from the limited broadcast. A connected socket needs none: the
+ * kernel takes the route that the socket holds, and looks up only the next hop that
+ * gets the exception, without checking the source. So the destination is 127.0.0.0,
+ * which no host has. (Where that does not lead to lo, an exception for it is made once
+ * on another next hop, and the routes cached there become stale. It changes no
+ * packet's path.)
  */
 static void tell_ping(const struct sk_buff *skb, const struct hostroute_msg *msg)
 {
@@ -205,7 +210,9 @@ static void tell_ping(const struct sk_buff *skb, const struct hostroute_msg *msg
 	struct iphdr *header;
 	struct sk_buff *copy;
 
-	/* Such an Echo has more than 12 bytes of IP options. */
+	/* The header's length is at most 60: such an Echo has more than 12 bytes of IP
+	 * options.
+	 */
 	if (pretended > 60 || skb->len > PING_REPORT_MAX || !icmp ||
 	    !icmp->err_handler)
 		return;
@@ -230,15 +237,15 @@ static void tell_ping(const struct sk_buff *skb, const struct hostroute_msg *msg
 }
 
 /**
- * hostroute_report - give the report of a datagram's message
- * @hn:	 the namespace
- * @skb: the message, at LOCAL_IN; not changed
- * @msg: the message, parsed: not of TCP
- * @mtu: bytes; what the message claims, or is taken to mean
+ * hostroute_report - report the error in a datagram's message to sockets
+ * @hn:		the namespace
+ * @skb:	the message, at LOCAL_IN; not changed
+ * @msg:	the message, parsed: not of TCP
+ * @mtu:	bytes; what the message claims, or is taken to mean
  *
- * Nobody is told of a message that is only observed: the stock path does it.
+ * Nothing is reported if the message is only observed: the stock path does it.
  *
- * Context: RCU, BH off.
+ * Context: BH off, RCU.
  * Return: HOSTROUTE_CONTINUE, or PASSED_ENCAP if nothing was reported because the
  * stock path has to do it.
  */

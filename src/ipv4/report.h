@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The reports to sockets that consuming a message makes this module owe. */
+/* Reports to sockets about messages that this module consumes. */
 #ifndef HOSTROUTE_IPV4_REPORT_H
 #define HOSTROUTE_IPV4_REPORT_H
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Stock routes, which the kernel chose, and clones made of them: an rtable of the
- * kernel's own making (rt_dst_alloc()) that copies the stock route and differs from
- * it in its MTU.
+ * Stock routes, which the kernel chose, and how a clone is made of one. A clone is an
+ * rtable that the kernel itself allocates (rt_dst_alloc()). It copies the stock route,
+ * and differs from it in its MTU. What becomes of a clone later is in src/clone.c.
  */
 #include "stock.h"
 #include "../../pmtu_hostroute.h"
@@ -17,10 +17,12 @@
 #include <net/ipv6.h>
 #include <net/lwtunnel.h>
 
-/* Paths to one destination: ECMP next hops, uplinks, policy tables; of a device's
- * own, neighbours that its packets go to (there are several, see device.c). One more
- * pushes out the oldest, whose sockets then look their route up again; with
- * traffic on all of them at every packet. So this is beyond what fabrics have.
+/* The number of clones that a host route or device route can have. A host route has
+ * one for each path to its destination: ECMP next hops, uplinks, policy tables. A
+ * device route has one for each neighbour that packets go to (a device has several
+ * device routes, see src/device.c). One more pushes out the oldest, and the sockets
+ * under that look up their route again. With traffic on all paths they would do so at
+ * every packet. So this is beyond what fabrics have.
  */
 #define CLONES_PER_ROUTE	64
 
@@ -29,7 +31,7 @@ static bool is_device_clone(const struct dst_entry *dst)
 	return hostroute_clone_is(dst) && hostroute_clone_of(dst)->of_device;
 }
 
-/* Of the original, if @dst is a clone; only compared. */
+/* Metrics of the stock route, also if @dst is a clone of it; only compared. */
 static const u32 *metrics_of(const struct dst_entry *dst)
 {
 	return hostroute_clone_is(dst) ? hostroute_clone_of(dst)->origin :
@@ -37,12 +39,16 @@ static const u32 *metrics_of(const struct dst_entry *dst)
 }
 
 /**
- * hostroute_stock_plain - is this of a kind that host routes are for?
+ * hostroute_stock_plain - is this route of a kind that host routes are for?
  * @dst: any dst_entry; under RCU or with a reference
  *
- * Plain unicast IPv4 routes through a device only: no xfrm, no lightweight
- * tunnel, no "mtu lock", nothing of somebody else's making. It may be stale. So
- * is a clone that stands for a whole device, which was made of such a route.
+ * These are plain unicast IPv4 routes through a device: no xfrm, no lightweight
+ * tunnel, no "mtu lock", no lo or VRF device, no dst_ops but the kernel's own. The
+ * route may be stale. A device route's clone is plain, too, since it was made of such
+ * a route.
+ *
+ * Context: any.
+ * Return: true if it is.
  */
 bool hostroute_stock_plain(const struct dst_entry *dst)
 {
@@ -68,6 +74,9 @@ bool hostroute_stock_plain(const struct dst_entry *dst)
 /**
  * hostroute_stock_clonable - can packets on this route be put under a host route?
  * @dst: any dst_entry; under RCU or with a reference
+ *
+ * Context: any.
+ * Return: true if the route is plain, and not marked obsolete.
  */
 bool hostroute_stock_clonable(const struct dst_entry *dst)
 {
@@ -79,7 +88,8 @@ bool hostroute_stock_clonable(const struct dst_entry *dst)
  * hostroute_stock_estimate - what a path's MTU is taken for without its host route
  * @dst: stock route or clone
  *
- * Context: RCU. Return: bytes.
+ * Context: RCU.
+ * Return: bytes.
  */
 u32 hostroute_stock_estimate(const struct dst_entry *dst)
 {
@@ -106,7 +116,7 @@ static bool same_path(const struct hostroute_clone *clone,
 	return rt->rt_gw4 == stock->rt_gw4;
 }
 
-/* Under RCU. A clone with a reference for the caller, or NULL. */
+/* Context: RCU. Return: a clone, with a reference for the caller, or NULL. */
 static struct dst_entry *find_clone(struct hostroute *route,
 				    const struct rtable *stock)
 {
@@ -119,10 +129,12 @@ static struct dst_entry *find_clone(struct hostroute *route,
 	return NULL;
 }
 
-/* What is the same in the copy. */
+/* Copy what is the same in the clone. */
 static void copy_path(struct rtable *rt, const struct rtable *stock)
 {
-	/* Counted by clones alone: hostroute_clone_ops has no counter of its own. */
+	/* hostroute_clone_ops has no counter, so a clone is not counted. Undo what
+	 * rt_dst_alloc() has counted.
+	 */
 	rt->dst.flags |= DST_NOCOUNT | (stock->dst.flags & DST_NOPOLICY);
 	dst_entries_add(hostroute_stock_ops, -1);
 
@@ -152,8 +164,8 @@ static struct rtable *copy_stock(const struct rtable *stock, struct net_device *
 	if (!rt)
 		return NULL;
 	copy_path(rt, stock);
-	/* The stock route may be taken down meanwhile (dst_dev_put()), without a
-	 * grace period: obsolete first, then what was copied here.
+	/* dst_dev_put() may take down the stock route meanwhile, without a grace
+	 * period. It sets obsolete first, and then what was copied here.
 	 */
 	smp_rmb();
 	if (READ_ONCE(stock->dst.obsolete) == DST_OBSOLETE_FORCE_CHK &&
@@ -163,7 +175,7 @@ static struct rtable *copy_stock(const struct rtable *stock, struct net_device *
 	return NULL;
 }
 
-/* @rt, a copy of @stock, becomes @clone. */
+/* Make @rt, a copy of @stock, into @clone. @route is NULL for a socket's own clone. */
 static void fill_clone(struct hostroute_clone *clone, struct rtable *rt,
 		       const struct rtable *stock, struct hostroute *route)
 {
@@ -195,8 +207,8 @@ static struct hostroute_clone *make(struct hostroute *route, const struct rtable
 	struct hostroute_clone *clone;
 	struct rtable *rt;
 
-	/* Set before the grace period that NETDEV_UNREGISTER comes after: no clone of
-	 * a device is made after its clones were taken down.
+	/* reg_state is set first, then comes a grace period, then NETDEV_UNREGISTER.
+	 * So no clone of a device is made after its clones were taken down.
 	 */
 	if (READ_ONCE(dev->reg_state) != NETREG_REGISTERED)
 		return NULL;
@@ -217,10 +229,10 @@ static struct hostroute_clone *make(struct hostroute *route, const struct rtable
  * hostroute_stock_make - make a clone of a stock route
  * @route:	its host route or device route; NULL: a socket's own clone
  * @stock:	clonable, or a clone
- * @memcg:	pays
+ * @memcg:	the memory cgroup that is charged; NULL: none in particular
  *
  * Context: RCU; any but hardirq.
- * Return: the clone, with a reference of the caller's; NULL if the device is going
+ * Return: the clone, with a reference for the caller; NULL if the device is going
  * away, or memory is short.
  */
 struct hostroute_clone *hostroute_stock_make(struct hostroute *route,
@@ -235,7 +247,9 @@ struct hostroute_clone *hostroute_stock_make(struct hostroute *route,
 	return clone;
 }
 
-/* Room for one more: stale ones go first, else the oldest. */
+/* Make room for one more: first stale clones go, then the oldest if that is not
+ * enough.
+ */
 static void make_room(struct hostroute *route)
 {
 	struct hostroute_clone *clone, *oldest = NULL;
@@ -255,16 +269,17 @@ static void make_room(struct hostroute *route)
 }
 
 /**
- * hostroute_stock_clone - the clone of a route for a destination
- * @table:	the table @route is in
- * @route:	host route; under RCU
- * @stock:	the route the kernel chose, clonable
+ * hostroute_stock_clone - find or make the clone of a stock route for a host route
+ * @table:	the table whose lock guards @route
+ * @route:	host route or device route; under RCU
+ * @stock:	the stock route, clonable
  *
- * Context: RCU; any but hardirq; takes the table's lock when there is no such
- * clone yet.
- * Return: the clone, with a reference for the caller; NULL when there is
- * nothing to gain (the original's MTU is as small), the device is going away,
- * the route is no longer in the table, or memory is short.
+ * Takes the table's lock if there is no such clone yet.
+ *
+ * Context: RCU; any but hardirq.
+ * Return: the clone, with a reference for the caller. NULL if there is nothing to gain
+ * (the stock route's MTU is as small), if the device is going away, if @route is dead,
+ * or if memory is short.
  */
 struct dst_entry *hostroute_stock_clone(struct hostroute_table *table,
 					struct hostroute *route,
@@ -296,9 +311,12 @@ struct dst_entry *hostroute_stock_clone(struct hostroute_table *table,
 }
 
 /**
- * hostroute_stock_hash - tell the next hops of a device apart
- * @dst: a stock route
- * @bits: of the result
+ * hostroute_stock_hash - hash the next hop of a stock route
+ * @dst:	a stock route
+ * @bits:	width of the result
+ *
+ * Context: RCU.
+ * Return: 0 to 2^@bits - 1, by gateway and metrics.
  */
 u32 hostroute_stock_hash(const struct dst_entry *dst, unsigned int bits)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Stock routes, the kernel's own: which can have a clone, and the clone of one. */
+/* Stock routes, the kernel's own: which ones can have a clone, and how it is made. */
 #ifndef HOSTROUTE_IPV4_STOCK_H
 #define HOSTROUTE_IPV4_STOCK_H
 

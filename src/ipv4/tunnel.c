@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Tunnels that are up and whose messages must be told from others here. A quote
- * of GRE proves nothing, and its handler in the stock kernel shares what a router
- * claims before it looks for a tunnel. So the tunnel is looked for here, first:
- * without one it is a raw socket's. And a tunnel in UDP (FOU, GUE) may have a socket
- * at neither port of what it sends: without the tunnel it is some program's.
- * (The handlers of other tunnels look themselves.)
+ * A list of the tunnels that are up and whose messages this module has to recognize.
+ * What becomes of such a message is up to src/ipv4/facts.c and src/ipv4/report.c.
  *
- * A tunnel's device may be in another namespace than its packets, and there is
- * no way from these to it. So there is a list of all of them, kept up to date
- * by the devices' events.
+ * A quote of GRE proves nothing, and the stock kernel's handler applies what a router
+ * claims to all sockets before it looks for a tunnel. So the tunnel is looked for here
+ * first. Without one, the packet is a raw socket's.
+ *
+ * A tunnel in UDP (FOU, GUE) may have a socket at neither port of what it sends.
+ * Without the tunnel, the packet is some program's. (The handlers of other tunnels
+ * look for the tunnel themselves.)
+ *
+ * A tunnel's device may be in another namespace than its packets, and nothing leads
+ * from the packets to the device. So there is one list for all namespaces, kept up to
+ * date by device events.
  */
 #include "tunnel.h"
 
@@ -19,7 +23,9 @@
 #include <net/ip_tunnels.h>
 #include <net/rtnetlink.h>
 
-/* In one of the lists while @dev is up, under RTNL; found under RCU. */
+/* An entry of the list @in while the tunnel's device is up. Written under RTNL, read
+ * under RCU.
+ */
 struct tunnel {
 	struct list_head	list;
 	struct list_head	*in;
@@ -30,13 +36,15 @@ struct tunnel {
 static LIST_HEAD(over_gre);
 static LIST_HEAD(over_udp);
 
-/* Anybody can have them looked at. Where there are more, it may be one of them. */
+/* Tunnels that are looked at for a message, at most: anybody can send these. If there
+ * are more, one of them may have sent the packet.
+ */
 #define LOOK_MAX	64
 
-/* There was no memory for one: nobody can say any more that there is none. */
+/* There was no memory for an entry. From then on any packet may be a tunnel's. */
 static bool incomplete;
 
-/* The private data of all these kinds begins with a struct ip_tunnel. */
+/* The private data of all the kinds below begins with a struct ip_tunnel. */
 static bool is_kind(const struct net_device *dev, const char *kind)
 {
 	return dev->rtnl_link_ops && !strcmp(dev->rtnl_link_ops->kind, kind);
@@ -53,7 +61,7 @@ static bool is_tunnel(const struct net_device *dev)
 	return is_gre(dev) || is_kind(dev, "ipip") || is_kind(dev, "sit");
 }
 
-/* The port that it sends to if it puts its packets in UDP, else 0. */
+/* The port that a tunnel in UDP sends to, network order; 0: not in UDP. */
 static __be16 udp_port(const struct net_device *dev)
 {
 	const struct ip_tunnel *tunnel = netdev_priv(dev);
@@ -62,7 +70,7 @@ static __be16 udp_port(const struct net_device *dev)
 	       0 : READ_ONCE(tunnel->encap.dport);
 }
 
-/* Where a tunnel belongs; NULL: its messages need not be told from others. */
+/* The list that a tunnel belongs in; NULL if its messages need not be recognized. */
 static struct list_head *list_of(const struct net_device *dev)
 {
 	if (udp_port(dev))
@@ -90,7 +98,7 @@ static void forget_tunnel(struct tunnel *tunnel)
 }
 
 /**
- * hostroute_tunnel_up - a device has come up, or was changed while it is
+ * hostroute_tunnel_up - a device has come up, or was changed while it is up
  * @dev: the device
  *
  * Context: RTNL.
@@ -139,8 +147,8 @@ void hostroute_tunnel_down(const struct net_device *dev)
 		forget_tunnel(tunnel);
 }
 
-/* One that takes its endpoints from elsewhere may have any. Its administrator
- * may be changing them: each is read once.
+/* A tunnel that takes its endpoints from elsewhere (collect_md) may have any. The
+ * administrator may be changing the endpoints, so each is read once.
  */
 static bool sends(const struct net_device *dev, const struct net *net,
 		  const struct hostroute_msg *msg)
@@ -158,11 +166,12 @@ static bool sends(const struct net_device *dev, const struct net *net,
 }
 
 /**
- * hostroute_tunnel_sends - may one of these have sent the quoted packet?
- * @net: the namespace
- * @msg: a message that quotes GRE or UDP, parsed
+ * hostroute_tunnel_sends - may a tunnel of the list have sent the quoted packet?
+ * @net:	the namespace
+ * @msg:	a message that quotes GRE or UDP, parsed
  *
  * Context: RCU.
+ * Return: true if it may, or if that is not known.
  */
 bool hostroute_tunnel_sends(const struct net *net, const struct hostroute_msg *msg)
 {
