@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Addresses as text. */
+/* Parsing and printing of addresses. */
 #include "addr.h"
 
 #include <linux/errno.h>
@@ -8,11 +8,11 @@
 #include <linux/kernel.h>
 
 /**
- * hostroute_addr_parse - read an address that a destination can have
- * @text:	the address alone; may be NULL
- * @addr:	set when the return value is 0
+ * hostroute_addr_parse - parse the address of a destination
+ * @text:	the address and nothing else; may be NULL
+ * @addr:	valid when the return value is 0
  *
- * Return: 0, or -EINVAL if it is no unicast address that routers forward.
+ * Return: 0, or -EINVAL if @text is not a unicast address that routers forward.
  */
 int hostroute_addr_parse(const char *text, struct hostroute_addr *addr)
 {
@@ -26,7 +26,7 @@ int hostroute_addr_parse(const char *text, struct hostroute_addr *addr)
 	return 0;
 }
 
-/* As text, with a NUL. */
+/* Write @addr as text, with a NUL. */
 void hostroute_addr_print(char text[HOSTROUTE_ADDR_SIZE], struct hostroute_addr addr)
 {
 	snprintf(text, HOSTROUTE_ADDR_SIZE, "%pI4", &addr.v4);
@@ -47,8 +47,14 @@ static char *put_byte(char *at, unsigned int byte)
 	return at;
 }
 
-/* As text without a NUL, for a listing of a million lines: snprintf() takes several
- * times as long. Return: the end.
+/**
+ * hostroute_addr_put - write an address as text, without a NUL
+ * @at:		at least HOSTROUTE_ADDR_SIZE - 1 bytes
+ * @addr:	the address
+ *
+ * For a listing of a million lines: snprintf() takes several times as long.
+ *
+ * Return: the end of the text.
  */
 char *hostroute_addr_put(char *at, struct hostroute_addr addr)
 {

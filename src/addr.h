@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Addresses, wrapped: only this file and src/ipv4/ know what is inside one. A second
- * family gets a wider struct with the same functions.
+ * Addresses, wrapped in a struct. Only this file, addr.c and src/ipv4/ look inside one.
+ * A second address family gets a wider struct with the same functions.
  */
 #ifndef HOSTROUTE_ADDR_H
 #define HOSTROUTE_ADDR_H
@@ -9,8 +9,9 @@
 #include <linux/types.h>
 #include <net/inet_sock.h>
 
-/* Text of the longest address and its NUL: "255.255.255.255". A number, because
- * tracing tools are shown it.
+/* Size of the longest address as text with its NUL: "255.255.255.255". It is a plain
+ * number and not sizeof(), because the format file of a tracepoint shows this text to
+ * tracing tools.
  */
 #define HOSTROUTE_ADDR_SIZE	16
 
@@ -32,13 +33,19 @@ static inline bool hostroute_addr_equal(struct hostroute_addr a, struct hostrout
 	return a.v4 == b.v4;
 }
 
-/* The word that is hashed. */
+/* The address as one word, for hashing. */
 static inline u32 hostroute_addr_word(struct hostroute_addr addr)
 {
 	return (__force u32)addr.v4;
 }
 
-/* The address that a socket is connected to; changed by connect() meanwhile. */
+/**
+ * hostroute_addr_peer - the address that an IPv4 socket is connected to
+ * @sk: the socket
+ *
+ * Context: any. connect() may change the address at the same time.
+ * Return: the address.
+ */
 static inline struct hostroute_addr hostroute_addr_peer(const struct sock *sk)
 {
 	return hostroute_addr_v4(READ_ONCE(inet_sk(sk)->inet_daddr));

@@ -30,16 +30,16 @@ static int pin_new(struct hostroute_table *table, const struct hostroute_key *ke
 }
 
 /**
- * hostroute_admin_pin - the administrator's host route
+ * hostroute_admin_pin - pin a host route
  * @table:	the table
  * @key:	destination and VRF
  * @mtu:	bytes
  * @now:	boot time, ns
  *
- * A route that is there, of whatever class, becomes the administrator's.
+ * A route that exists becomes pinned, of whatever class it is.
  *
  * Context: process, may sleep.
- * Return: 0, -ENOSPC if every route there may be is pinned, or -ENOMEM.
+ * Return: 0; -ENOSPC if there are max_routes pinned routes; -ENOMEM.
  */
 int hostroute_admin_pin(struct hostroute_table *table,
 			const struct hostroute_key *key, u32 mtu, u64 now)
@@ -60,11 +60,12 @@ int hostroute_admin_pin(struct hostroute_table *table,
 }
 
 /**
- * hostroute_admin_del - forget a destination, whoever vouched for it
+ * hostroute_admin_del - delete a host route of any class
  * @table:	the table
  * @key:	destination and VRF
  *
- * Context: process. Return: 0 or -ENOENT.
+ * Context: process.
+ * Return: 0 or -ENOENT.
  */
 int hostroute_admin_del(struct hostroute_table *table,
 			const struct hostroute_key *key)
@@ -80,19 +81,21 @@ int hostroute_admin_del(struct hostroute_table *table,
 }
 
 /**
- * hostroute_admin_set_max_routes - change the maximum, at once
+ * hostroute_admin_set_max_routes - change the maximum number of host routes
  * @table:	the table
- * @max:	0 ... HOSTROUTE_MAX_ROUTES_MAX; 0 learns nothing
+ * @max:	0 ... HOSTROUTE_MAX_ROUTES_MAX; with 0 nothing is learned
+ *
+ * It is in force on return: routes above it are evicted.
  *
  * Context: process, may sleep.
- * Return: 0, or -EBUSY if more routes than that are pinned.
+ * Return: 0, or -EBUSY if more than @max routes are pinned.
  */
 int hostroute_admin_set_max_routes(struct hostroute_table *table, u32 max)
 {
 	int err = -EBUSY;
 
 	mutex_lock(&table->admin);
-	/* Nobody pins while we have the mutex. */
+	/* No route is pinned while this mutex is held. */
 	if (hostroute_table_count_rank(table, HOSTROUTE_RANK_PINNED) <= max) {
 		hostroute_bulk_trim(table, max, table->unproven_follows ?
 				 hostroute_table_share(max) : table->limits.max_unproven);
@@ -103,9 +106,12 @@ int hostroute_admin_set_max_routes(struct hostroute_table *table, u32 max)
 }
 
 /**
- * hostroute_admin_set_max_unproven - change the share of unproven routes
+ * hostroute_admin_set_max_unproven - change the maximum number of unproven routes
  * @table:	the table
- * @max:	0 ... HOSTROUTE_MAX_ROUTES_MAX, or HOSTROUTE_MAX_UNPROVEN_AUTO
+ * @max:	0 ... HOSTROUTE_MAX_ROUTES_MAX, or HOSTROUTE_MAX_UNPROVEN_AUTO for a share
+ *		of max_routes
+ *
+ * It is in force on return: routes above it are evicted.
  *
  * Context: process, may sleep.
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Many host routes at once, a batch in each hold of the table's lock. */
+/* Work on many host routes at once, one batch in each hold of table->lock. */
 #include "bulk.h"
 #include "clone.h"
 #include "evict.h"
@@ -8,28 +8,30 @@
 #include <linux/delay.h>
 #include <linux/sched.h>
 
-/* What one hold of the lock may do to routes; the hooks wait no longer. */
+/* Routes handled in one hold of table->lock, which is how long the hooks may wait. */
 #define BATCH			64
 
-/* Routes that are freed after one grace period, at most. */
+/* When so many routes have left, wait for a grace period and free them. */
 #define CROWD			4096
-/* So few are not worth a wait. */
+/* So few are freed by one RCU callback each, without a wait. */
 #define FEW			1024
 
 /**
- * struct leaving - routes that leave in numbers
- * @now:	out of the table; nobody has a reference, RCU readers may look
- * @count:	of these
- * @total:	that have left so far
- * @rested:	the same, when others last had their turn; not 0: more than fit one batch
- * @before:	the same, waiting for @grace
- * @grace:	a grace period
+ * struct leaving - many routes that leave the table
+ * @now:	routes that are out of the table and have no references; RCU readers may
+ *		still look at them
+ * @before:	such routes that wait for the grace period @grace
+ * @count:	number of routes in @now
+ * @total:	number of routes that have left so far
+ * @rested:	value of @total when other tasks last got the CPU; not 0: more than one
+ *		batch leaves
+ * @grace:	cookie of start_poll_synchronize_rcu()
  *
- * An RCU callback for each would be more than softirqs do at once: ksoftirqd would
- * have to, and all other softirqs would wait with it for the process that takes routes
- * out to let the CPU go, which takes the scheduler until its next tick. For the same
- * reason the hash shrinks once, when all have left: at each halving it clears and
- * frees megabytes at a time.
+ * One RCU callback for each route would be more than softirqs do at once, and ksoftirqd
+ * would have to do the rest. Then all other softirqs would wait, too, until the process
+ * that takes the routes out gives up the CPU, which may take until the scheduler's next
+ * tick. For the same reason the hash shrinks once, after all have left: at each halving
+ * it clears and frees megabytes at a time.
  */
 struct leaving {
 	struct list_head	now;
@@ -60,6 +62,7 @@ static void unlink_many(struct hostroute_table *table, struct hostroute *route,
 	leaving->count++;
 }
 
+/* Free the routes that wait, after their grace period. */
 static void free_those_before(struct leaving *leaving)
 {
 	struct hostroute *route, *next;
@@ -76,6 +79,7 @@ static void free_those_before(struct leaving *leaving)
 	INIT_LIST_HEAD(&leaving->before);
 }
 
+/* Let the routes that have left wait for the next grace period. */
 static void wait_for_next(struct leaving *leaving)
 {
 	free_those_before(leaving);
@@ -84,7 +88,7 @@ static void wait_for_next(struct leaving *leaving)
 	leaving->grace = start_poll_synchronize_rcu();
 }
 
-/* Between two batches; who waits for the CPU, ksoftirqd say, gets it now. */
+/* Between two batches, give the CPU to the tasks that wait for it, such as ksoftirqd. */
 static void let_others_run(struct hostroute_table *table, struct leaving *leaving)
 {
 	cond_resched();
@@ -98,7 +102,7 @@ static void let_others_run(struct hostroute_table *table, struct leaving *leavin
 	usleep_range(20, 100);
 }
 
-/* All have left. */
+/* All have left: free what is not yet freed. */
 static void end_leaving(struct hostroute_table *table, struct leaving *leaving)
 {
 	struct hostroute *route, *next;
@@ -114,10 +118,17 @@ static void end_leaving(struct hostroute_table *table, struct leaving *leaving)
 	free_those_before(leaving);
 }
 
-/*
- * Come down to the limits in batches. The limits in force come down with the
- * counts: at no instant is a count above its limit, nothing that arrives
- * meanwhile undoes the work, and the hooks wait for no more than one batch.
+/**
+ * hostroute_bulk_trim - set the limits, and evict what exceeds them
+ * @table:	the table
+ * @routes:	new max_routes; not less than the number of pinned routes
+ * @unproven:	new max_unproven
+ *
+ * Routes leave in batches, and the limits in force come down with the counts. So a count
+ * is never above its limit, routes that are learned meanwhile do not undo the work, and
+ * the hooks wait for one batch at most.
+ *
+ * Context: process, may sleep; table->admin.
  */
 void hostroute_bulk_trim(struct hostroute_table *table, u32 routes, u32 unproven)
 {
@@ -152,8 +163,9 @@ void hostroute_bulk_trim(struct hostroute_table *table, u32 routes, u32 unproven
 typedef void (*visitor)(struct hostroute_table *table, struct hostroute *route,
 			int arg, struct leaving *leaving);
 
-/* Every route there is when it is called, once; those learned meanwhile stay
- * out of it. It ends however fast messages arrive: ids are reused from below.
+/* Visit each route that is linked when this is called, once. Routes that are linked
+ * meanwhile are left out. It ends however fast messages arrive, because the lowest free
+ * id is used first.
  */
 static void for_each(struct hostroute_table *table, visitor visit, int arg)
 {
@@ -191,9 +203,9 @@ static void flush_one(struct hostroute_table *table, struct hostroute *route,
 }
 
 /**
- * hostroute_bulk_flush - forget every route there is when it is called
+ * hostroute_bulk_flush - take out all routes that are linked when this is called
  * @table:	the table
- * @pinned_too:	also the administrator's; else these lose what lowered them
+ * @pinned_too:	pinned ones as well; if not, these get the administrator's MTU back
  *
  * Context: process, may sleep.
  */
@@ -205,17 +217,19 @@ void hostroute_bulk_flush(struct hostroute_table *table, bool pinned_too)
 static void forget_one(struct hostroute_table *table, struct hostroute *route,
 		       int l3mdev, struct leaving *leaving)
 {
-	/* Under RTNL: who waits for that must not wait for grace periods, too. */
+	/* RTNL may be held, and tasks that wait for it should not wait for grace periods
+	 * as well. So each route is freed by a callback of its own.
+	 */
 	if (route->key.l3mdev == l3mdev)
 		hostroute_index_unlink(table, route, HOSTROUTE_FLUSHED);
 }
 
 /**
- * hostroute_bulk_forget_vrf - a VRF is gone, and its ifindex may be used again
+ * hostroute_bulk_forget_vrf - take out the routes of a VRF
  * @table:	the table
- * @l3mdev:	its ifindex
+ * @l3mdev:	ifindex of the VRF master, which is gone; it may be used again
  *
- * Context: process, may sleep.
+ * Context: process, may sleep; RTNL may be held.
  */
 void hostroute_bulk_forget_vrf(struct hostroute_table *table, int l3mdev)
 {
@@ -223,7 +237,9 @@ void hostroute_bulk_forget_vrf(struct hostroute_table *table, int l3mdev)
 		for_each(table, forget_one, l3mdev);
 }
 
-/* One whose time is up; else NULL, and @next is when the next one's is. */
+/* A route that has expired, or what lowered it. If there is none, NULL, and @next is when
+ * the next one does, boot time in ns; 0: never.
+ */
 static struct hostroute *due(struct hostroute_table *table, u64 now, u64 *next)
 {
 	struct hostroute *route;
@@ -283,11 +299,12 @@ u64 hostroute_bulk_sweep(struct hostroute_table *table, u64 now)
 }
 
 /**
- * hostroute_bulk_shrink - give memory back
+ * hostroute_bulk_shrink - evict routes because memory is short
  * @table:	the table
- * @n:		routes at most; pinned ones stay
+ * @n:		maximum number of routes; pinned ones stay
  *
- * Context: any but hardirq. Return: routes given back.
+ * Context: any but hardirq; takes table->lock.
+ * Return: number of routes evicted.
  */
 unsigned long hostroute_bulk_shrink(struct hostroute_table *table, unsigned long n)
 {
@@ -311,8 +328,10 @@ unsigned long hostroute_bulk_shrink(struct hostroute_table *table, unsigned long
 }
 
 /**
- * hostroute_bulk_drop_clones - no socket stays under a host route
- * @table: whose routes stay, without clones
+ * hostroute_bulk_drop_clones - drop the clones of all host routes
+ * @table: the table; its routes stay
+ *
+ * Sockets look their route up again.
  *
  * Context: process, may sleep.
  */

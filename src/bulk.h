@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Many host routes at once: limits, flush, expiry, memory. */
+/* Work on many host routes at once: limits, flush, expiry, memory. */
 #ifndef HOSTROUTE_BULK_H
 #define HOSTROUTE_BULK_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The MTU that a message without one means. */
+/* The MTU to assume for a message that does not carry one. */
 #include "claim.h"
 #include "../pmtu_hostroute.h"
 
@@ -14,12 +14,14 @@ static const u16 plateaus[] = {
 /**
  * hostroute_claim_plateau - guess an MTU for a router older than RFC 1191
  * @msg:	message with a next-hop MTU of 0
- * @estimate:	bytes, what the path's MTU is taken for now
+ * @estimate:	bytes; the MTU that is assumed for the path now
  *
- * RFC 1191 section 5: the largest plateau below the length of the quoted
- * datagram. Routers derived from 4.2BSD quote a total length that is too large
- * by the header; that is assumed when the datagram could not have been sent.
+ * RFC 1191 section 5: the largest plateau below the length of the quoted datagram.
+ * Routers derived from 4.2BSD quote a total length that is too large by the length of
+ * the header. The RFC says to assume this when the quoted length is not less than
+ * @estimate. A quoted length of 0 stands for @estimate.
  *
+ * Context: any.
  * Return: bytes, at least HOSTROUTE_MTU_MIN.
  */
 u32 hostroute_claim_plateau(const struct hostroute_msg *msg, u32 estimate)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What a message says, and what it claims of a path. */
+/* What an ICMP message contains, and what it claims about a path. */
 #ifndef HOSTROUTE_CLAIM_H
 #define HOSTROUTE_CLAIM_H
 
@@ -10,20 +10,22 @@
 
 /**
  * struct hostroute_msg - an ICMP "fragmentation needed" that passed the parser
- * @router:	who sent it (outer source)
- * @saddr:	source of the quoted packet: an address of ours
+ * @router:	source of the message (outer IP header)
+ * @saddr:	source of the quoted packet: this host, or at FORWARD another host
  * @daddr:	destination of the quoted packet: the path in question
- * @sport:	quoted source port, if TCP or UDP
- * @dport:	quoted destination port, if TCP or UDP
+ * @sport:	quoted source port, network order, if TCP or UDP
+ * @dport:	quoted destination port, network order, if TCP or UDP
  * @seq:	quoted sequence number, host order, if TCP
- * @mtu:	next-hop MTU in bytes as carried; 0 from routers older than RFC 1191
- * @quoted_len:	total length of the quoted packet, bytes; 0: local BIG TCP
+ * @mtu:	next-hop MTU as the message has it, bytes, host order; 0 from routers
+ *		older than RFC 1191
+ * @quoted_len:	total length of the quoted packet, bytes, host order; 0: a BIG TCP
+ *		packet of this host
  * @quoted_ihl:	length of the quoted IP header, bytes; 0: it was not parsed
  * @tos:	TOS of the quoted packet
  * @ttl:	TTL of the quoted packet
- * @protocol:	of the quoted packet; if IPPROTO_ICMP, it is an Echo Request
- * @bad_sum:	the quoted header's checksum is wrong
- * @observe:	only find out what would become of it (mode=observe)
+ * @protocol:	protocol of the quoted packet; IPPROTO_ICMP means an Echo Request
+ * @bad_sum:	the checksum of the quoted IP header is wrong
+ * @observe:	only find out what would become of the message (mode=observe)
  */
 struct hostroute_msg {
 	struct hostroute_addr router;
@@ -43,10 +45,11 @@ struct hostroute_msg {
 };
 
 /**
- * struct hostroute_path - what is public of the path that a quoted packet took; not
- *	of TCP, whose socket knows
- * @estimate:	bytes, what it carries by itself, without what was learned
+ * struct hostroute_path - public facts about the path that a quoted packet took
+ * @estimate:	bytes; MTU of the path without what was learned about it
  * @l3mdev:	ifindex of the VRF master, 0 for none
+ *
+ * Not used for TCP at LOCAL_IN: there the socket has its own route.
  */
 struct hostroute_path {
 	u32 estimate;
@@ -54,17 +57,17 @@ struct hostroute_path {
 };
 
 /**
- * struct hostroute_claim - a message (or a local report) that was believed
+ * struct hostroute_claim - the claim of a message or local report that was believed
  * @key:	destination and VRF
  * @now:	boot time, ns
  * @mtu:	bytes, not below HOSTROUTE_MTU_MIN
- * @estimate:	bytes, what the path's MTU is taken for without a host route
- * @router:	who said so
- * @ifindex:	where it came in
- * @known:	maybe the route in question: what its socket is under, dead or not; while
- *		RCU is held; NULL: it is looked up
- * @class:	who vouches for it; not HOSTROUTE_CLASS_PINNED
- * @dry_run:	only say what would become of it
+ * @estimate:	bytes; MTU of the path without a host route
+ * @router:	source of the message; 0: this host
+ * @ifindex:	interface that the message came in by
+ * @known:	a hint that saves the look-up: the host route that the socket is under,
+ *		which may be dead or another destination's; valid under RCU; may be NULL
+ * @class:	the evidence for it; not HOSTROUTE_CLASS_PINNED
+ * @dry_run:	change nothing, only return the outcome
  */
 struct hostroute_claim {
 	struct hostroute_key	key;

@@ -2,38 +2,40 @@
 /*
  * Clones: how a host route becomes a dst_entry.
  *
- * A clone is an rtable of the kernel's own making (rt_dst_alloc()) that copies
- * the route the kernel chose and differs from it in its MTU. The MTU is
- * RTAX_MTU in a struct dst_metrics that the clone alone uses, so that one
- * store reaches every socket that holds the clone: TCP compares dst_mtu() with
- * icsk_pmtu_cookie at every send.
+ * A clone is an rtable that the kernel allocates (rt_dst_alloc()). It is a copy of the
+ * stock route and differs from it only in its MTU. The MTU is RTAX_MTU in a struct
+ * dst_metrics that the clone alone uses. So one store reaches every socket that holds
+ * the clone: TCP compares dst_mtu() with icsk_pmtu_cookie at every send.
  *
- * Lifetime. struct hostroute_clone starts with that dst_metrics; the stock
- * destroy operation frees it with the dst_entry (ip_dst_metrics_put() is a
- * kfree()). A clone in its route's set has one reference of the set's, dropped
- * a grace period after it left the set: whoever finds it there under RCU may
- * look at it. (The last reference alone is no such promise: xfrm frees a route
- * below its bundle at once.) That reference also lends it the dst_entry's RCU head,
- * which nobody else uses before the last is dropped. It is on the list of all clones
- * from its creation until its destroy operation, and holds a reference to its host
- * route for as long. The list goes through rt_uncached: the kernel initializes that
- * in every rtable, and uses it only for those that it has put on a list of its own. When
- * a clone is destroyed or disowned it is empty again, which the stock destroy
- * operation looks at.
+ * Metrics. struct hostroute_clone starts with that dst_metrics. The stock destroy
+ * operation frees the metrics with the dst_entry, and so frees the clone:
+ * ip_dst_metrics_put() is a kfree().
  *
- * A clone that leaves the set is marked obsolete: sockets that hold it look
- * their route up again at their next packet, and come back under whatever
- * host route there is then by way of LOCAL_OUT. Its MTU goes back to the
- * original's in the same step, for TCP asks for the MTU before it asks whether
- * the route still holds.
+ * References. The set of the host route has one reference to each clone in it. The
+ * reference is dropped a grace period after the clone left the set, so an RCU reader who
+ * finds a clone in the set may use it. (Without this reference there would be no such
+ * guarantee: to drop the last one may free the dst_entry at once, as xfrm does with the
+ * route below its bundle.) While the set has its reference, this module may use the
+ * rcu_head of the dst_entry: the core uses it only after the last reference is dropped.
  *
- * A clone may also be one datagram socket's own, without a host route: what a
- * message about that very socket's datagram claims is for it alone. Its MTU is
- * in rt_pmtu, which ends by itself. The socket has a reference, and each packet
- * that is on its way.
+ * List. A clone is on the list of all clones from its creation until it is destroyed or
+ * disowned, and has a reference to its host route for as long. The list is linked by
+ * rt_uncached. The kernel initializes that in every rtable, and uses it only in those
+ * that it has put on a list of its own. When a clone is destroyed or disowned,
+ * rt_uncached is empty again, because the stock destroy operation looks at it.
  *
- * A clone that is disowned (its namespace or this module goes away) gets the
- * stock operations back and is a plain, obsolete rtable from then on.
+ * A clone that leaves the set is marked obsolete. Then the sockets that hold it look
+ * their route up again at their next packet, and LOCAL_OUT puts them under the host
+ * route that there is by then. In the same step the clone gets the MTU of the stock
+ * route back, because TCP asks for the MTU before it checks whether the route is still
+ * valid.
+ *
+ * A clone can also be one datagram socket's own, without a host route: a claim about a
+ * datagram of that socket applies to that socket alone. Its MTU is in rt_pmtu, which
+ * expires by itself. The socket has a reference, and so has each packet in flight.
+ *
+ * A clone that is disowned (because its namespace or this module goes away) gets the
+ * stock operations back. From then on it is a plain, obsolete rtable.
  */
 #include "clone.h"
 #include "../pmtu_hostroute.h"
@@ -51,15 +53,15 @@ static_assert(offsetof(struct dst_metrics, metrics) == 0);
 
 struct dst_ops hostroute_clone_ops;
 struct dst_ops *hostroute_stock_ops;
-static struct dst_ops own_ops;		/* of a socket's own */
+static struct dst_ops own_ops;		/* of a socket's own clone */
 static LIST_HEAD(all_clones);
 static DEFINE_SPINLOCK(all_lock);
 
-/* Every clone there is, by its rtable; under all_lock. */
+/* Every clone, by its rtable. Context: all_lock. */
 #define for_each_clone(rt) \
 	list_for_each_entry(rt, &all_clones, hostroute_compat_uncached)
 
-/* Is it a clone, of a host route or a socket's own? */
+/* Whether @dst is a clone: of a host route or device route, or a socket's own. */
 bool hostroute_clone_is(const struct dst_entry *dst)
 {
 	const struct dst_ops *ops = READ_ONCE(dst->ops);
@@ -72,7 +74,9 @@ bool hostroute_clone_is_own(const struct dst_entry *dst)
 	return hostroute_clone_is(dst) && hostroute_clone_of(dst)->own;
 }
 
-/* Nobody but the caller finds @clone on the list after this. */
+/* Take @clone off the list of all, unless that has been done.
+ * Return: its host route, whose reference is the caller's from now on; or NULL.
+ */
 static struct hostroute *take_off_list(struct hostroute_clone *clone)
 {
 	struct hostroute *route;
@@ -101,7 +105,13 @@ static void clone_destroy(struct dst_entry *dst)
 	hostroute_stock_ops->destroy(dst);
 }
 
-/* What the original carries. */
+/**
+ * hostroute_clone_stock_mtu - the MTU of the stock route that a clone is a copy of
+ * @clone: the clone
+ *
+ * Context: RCU or all_lock.
+ * Return: bytes.
+ */
 u32 hostroute_clone_stock_mtu(const struct hostroute_clone *clone)
 {
 	u32 mtu = clone->base_mtu;
@@ -109,15 +119,24 @@ u32 hostroute_clone_stock_mtu(const struct hostroute_clone *clone)
 	return mtu ?: READ_ONCE(clone->rt->dst.dev->mtu);
 }
 
-/* What of that the administrator lets this host use. */
+/**
+ * hostroute_clone_base_mtu - the MTU of the path without what was learned about it
+ * @clone: the clone
+ *
+ * This is the MTU of the stock route, or that which the administrator has set on the
+ * device if it is less.
+ *
+ * Context: RCU or all_lock.
+ * Return: bytes.
+ */
 u32 hostroute_clone_base_mtu(const struct hostroute_clone *clone)
 {
 	return min(hostroute_clone_stock_mtu(clone),
 		   hostroute_override_mtu(clone->rt->dst.dev));
 }
 
-/* The MSS a SYN offers comes from the interface or the route, never from what
- * was learned about the other direction (RFC 1191 6.4, RFC 2923 2.3).
+/* The MSS that a SYN offers depends on the interface or the stock route. It never depends
+ * on the learned MTU, which is that of the other direction (RFC 1191 6.4, RFC 2923 2.3).
  */
 static unsigned int clone_default_advmss(const struct dst_entry *dst)
 {
@@ -131,8 +150,8 @@ static unsigned int clone_default_advmss(const struct dst_entry *dst)
 	return min(mss, HOSTROUTE_MTU_MAX - headers);
 }
 
-/* A socket's own clone is not there when its time is up: the socket looks its
- * route up again, and may come under a host route.
+/* A socket's own clone is not valid after it has expired. Then the socket looks its route
+ * up again, and may come under a host route.
  */
 static struct dst_entry *own_check(struct dst_entry *dst, u32 cookie)
 {
@@ -141,7 +160,7 @@ static struct dst_entry *own_check(struct dst_entry *dst, u32 cookie)
 	return hostroute_stock_ops->check(dst, cookie);
 }
 
-/* ipv4_dst_ops is static: a route made on the spot tells where it is. */
+/* ipv4_dst_ops is static, so allocate a route to see what its operations are. */
 static struct dst_ops *find_stock_ops(void)
 {
 	struct dst_ops *ops;
@@ -155,8 +174,9 @@ static struct dst_ops *find_stock_ops(void)
 	return ops;
 }
 
-/* Field by field: the struct embeds a per-CPU counter. What each packet asks is left to
- * the stock operations, which the kernel calls directly.
+/* Copy the stock operations field by field, for the struct embeds a per-CPU counter.
+ * Those that each packet calls (check, mtu) are not replaced: the kernel calls the stock
+ * functions directly (INDIRECT_CALL_INET()).
  */
 static void fill_ops(struct dst_ops *ops, hostroute_update_pmtu update_pmtu)
 {
@@ -180,13 +200,11 @@ static void fill_ops(struct dst_ops *ops, hostroute_update_pmtu update_pmtu)
 
 static void store_mtu(struct hostroute_clone *clone, u32 mtu)
 {
-	/* Read locklessly by dst_metric_raw(). */
+	/* dst_metric_raw() reads it without a lock. */
 	WRITE_ONCE(clone->metrics.metrics[RTAX_MTU - 1], mtu);
 }
 
-/* What the path may carry is the smaller of what was learned and what the
- * route allows by itself.
- */
+/* The smaller of what was learned and what the path carries without that. */
 static u32 wanted_mtu(const struct hostroute_clone *clone,
 		      const struct hostroute *route)
 {
@@ -194,26 +212,29 @@ static u32 wanted_mtu(const struct hostroute_clone *clone,
 }
 
 /**
- * hostroute_clone_publish - a clone is complete: let events find it
- * @clone:	made, with a reference of the caller's
- * @route:	its host route, of which it has a reference; NULL: a socket's own
+ * hostroute_clone_publish - put a complete clone on the list, where events find it
+ * @clone:	made by the caller, which has a reference
+ * @route:	its host route, to which it has a reference; NULL: a socket's own clone
  *
- * From here on the clone is freed by dst_release() alone.
- * Context: any but hardirq.
+ * From here on the clone is freed by dst_release() only.
+ *
+ * Context: any but hardirq; takes all_lock.
  */
 void hostroute_clone_publish(struct hostroute_clone *clone, struct hostroute *route)
 {
 	struct rtable *rt = clone->rt;
 
 	spin_lock_bh(&all_lock);
-	/* Who changes what it depends on finds it on the list, or was before. */
+	/* A change of what the MTU depends on either came before, and is seen here, or
+	 * finds the clone on the list.
+	 */
 	store_mtu(clone, route ? wanted_mtu(clone, route) : clone->base_mtu);
 	list_add(&rt->hostroute_compat_uncached, &all_clones);
 	spin_unlock_bh(&all_lock);
 	WRITE_ONCE(rt->dst.ops, route ? &hostroute_clone_ops : &own_ops);
 }
 
-/* Make every holder look its route up again. */
+/* Make each holder of @clone look its route up again. */
 static void retire(struct hostroute_clone *clone)
 {
 	lockdep_assert_held(&all_lock);
@@ -230,6 +251,15 @@ static void put_of_set(struct rcu_head *head)
 	dst_release(container_of(head, struct dst_entry, rcu_head));
 }
 
+/**
+ * hostroute_clone_leave - take a clone out of the set of its host route
+ * @clone: in a set
+ *
+ * Its holders look their route up again. The set's reference is dropped after a grace
+ * period.
+ *
+ * Context: table->lock, BH off; takes all_lock.
+ */
 void hostroute_clone_leave(struct hostroute_clone *clone)
 {
 	hlist_del_rcu(&clone->in_route);
@@ -240,11 +270,13 @@ void hostroute_clone_leave(struct hostroute_clone *clone)
 }
 
 /**
- * hostroute_clone_limit - set what a socket's own clone carries
- * @clone:	a socket's own
- * @mtu:	bytes; no more than the stock route carries is used
- * @locked:	whether DF is not set, for the path may carry less
- * @expires:	jiffies
+ * hostroute_clone_limit - set the MTU of a socket's own clone
+ * @clone:	a socket's own clone
+ * @mtu:	bytes; limited to hostroute_clone_base_mtu()
+ * @locked:	send without DF, because the path may carry less than @mtu
+ * @expires:	when it ends, jiffies
+ *
+ * Context: any but hardirq, with a reference to the clone; takes all_lock.
  */
 void hostroute_clone_limit(struct hostroute_clone *clone, u32 mtu, bool locked,
 			   unsigned long expires)
@@ -258,7 +290,13 @@ void hostroute_clone_limit(struct hostroute_clone *clone, u32 mtu, bool locked,
 	spin_unlock_bh(&all_lock);
 }
 
-/* A socket's own clone carries no more than @mtu bytes. */
+/**
+ * hostroute_clone_lower - lower the MTU of a socket's own clone
+ * @clone:	a socket's own clone
+ * @mtu:	bytes; ignored if the clone carries less already
+ *
+ * Context: any but hardirq, with a reference to the clone; takes all_lock.
+ */
 void hostroute_clone_lower(struct hostroute_clone *clone, u32 mtu)
 {
 	struct rtable *rt = clone->rt;
@@ -271,8 +309,13 @@ void hostroute_clone_lower(struct hostroute_clone *clone, u32 mtu)
 
 /* ---- the set of a host route ------------------------------------------------ */
 
-/* The route's MTU changed: one store for each path, whatever the number of
- * sockets. Under the table's lock.
+/**
+ * hostroute_clone_sync - pass a changed MTU on to the clones of a host route
+ * @route: host route or device route
+ *
+ * One store for each clone, that is for each path, however many sockets there are.
+ *
+ * Context: table->lock, BH off; takes all_lock.
  */
 void hostroute_clone_sync(struct hostroute *route)
 {
@@ -280,7 +323,7 @@ void hostroute_clone_sync(struct hostroute *route)
 
 	if (hlist_empty(&route->clones))
 		return;
-	/* Not at the same time as hostroute_clone_device_sync(). BH is off. */
+	/* hostroute_clone_device_sync() computes and stores the same word under it. */
 	spin_lock(&all_lock);
 	hlist_for_each_entry(clone, &route->clones, in_route)
 		if (clone->rt->dst.obsolete != DST_OBSOLETE_DEAD)
@@ -288,7 +331,15 @@ void hostroute_clone_sync(struct hostroute *route)
 	spin_unlock(&all_lock);
 }
 
-/* Sockets under @route look their route up again. Under the table's lock. */
+/**
+ * hostroute_clone_drop - take all clones out of the set of a host route
+ * @route:	host route or device route
+ * @table_lock:	the lock that guards its set
+ *
+ * Sockets under it look their route up again.
+ *
+ * Context: @table_lock, BH off; takes all_lock.
+ */
 void hostroute_clone_drop(struct hostroute *route, spinlock_t *table_lock)
 {
 	struct hostroute_clone *clone;
@@ -299,7 +350,13 @@ void hostroute_clone_drop(struct hostroute *route, spinlock_t *table_lock)
 		hostroute_clone_leave(clone);
 }
 
-/* References that sockets, and packets on their way, hold. Under RCU. */
+/**
+ * hostroute_clone_sockets - how many references to a route's clones are in use
+ * @route: host route
+ *
+ * Context: RCU.
+ * Return: the references that sockets and packets in flight hold, without the set's own.
+ */
 unsigned int hostroute_clone_sockets(const struct hostroute *route)
 {
 	struct hostroute_clone *clone;
@@ -313,10 +370,12 @@ unsigned int hostroute_clone_sockets(const struct hostroute *route)
 /* ---- all clones ------------------------------------------------------------- */
 
 /**
- * hostroute_clone_retire_own - no socket stays under a clone of its own
- * @net: of this namespace
+ * hostroute_clone_retire_own - retire the clones that are a socket's own
+ * @net: in this namespace
  *
- * Context: process.
+ * Their sockets look their route up again.
+ *
+ * Context: process; takes all_lock.
  */
 void hostroute_clone_retire_own(const struct net *net)
 {
@@ -332,7 +391,14 @@ void hostroute_clone_retire_own(const struct net *net)
 	spin_unlock_bh(&all_lock);
 }
 
-/* NETDEV_UNREGISTER waits until nobody refers to the device. */
+/**
+ * hostroute_clone_device_gone - move the clones of a device to the blackhole device
+ * @dev: the device, which is being unregistered
+ *
+ * Unregistration waits until all references to the device are dropped.
+ *
+ * Context: RTNL (NETDEV_UNREGISTER); takes all_lock.
+ */
 void hostroute_clone_device_gone(const struct net_device *dev)
 {
 	struct rtable *rt;
@@ -344,7 +410,15 @@ void hostroute_clone_device_gone(const struct net_device *dev)
 	spin_unlock_bh(&all_lock);
 }
 
-/* The link's MTU changed: clones are made anew with the smaller of the two. */
+/**
+ * hostroute_clone_device_mtu - the MTU of a link has changed
+ * @dev: the device
+ *
+ * Sockets look their route up again. Their new clones get the smaller of the MTU of the
+ * link and that of the host route.
+ *
+ * Context: RTNL (NETDEV_CHANGEMTU); takes all_lock.
+ */
 void hostroute_clone_device_mtu(const struct net_device *dev)
 {
 	struct rtable *rt;
@@ -368,9 +442,15 @@ static void follow_device(struct hostroute_clone *clone)
 		store_mtu(clone, wanted_mtu(clone, route));
 }
 
-/* What the administrator lets this host use of the device changed: clones of
- * host routes follow at once, down and up. A socket's own keeps what it was
- * limited to, so that goes; the next message about it makes one anew.
+/**
+ * hostroute_clone_device_sync - the MTU that is set on a device has changed
+ * @dev: the device
+ *
+ * Clones of host routes follow at once, down and up. A socket's own clone cannot follow,
+ * because it stores only what it was limited to. So it is retired; the next message about
+ * the socket makes a new one.
+ *
+ * Context: src/device.c's mutex; takes all_lock.
  */
 void hostroute_clone_device_sync(const struct net_device *dev)
 {
@@ -384,10 +464,13 @@ void hostroute_clone_device_sync(const struct net_device *dev)
 }
 
 /**
- * hostroute_clone_retire_all - no socket stays under a clone
+ * hostroute_clone_retire_all - retire all clones
  * @net: of this namespace
  *
- * Context: process. After the next grace period no packet is on its way on one.
+ * Their holders look their route up again. After the next grace period no packet is on
+ * its way on a clone.
+ *
+ * Context: process; takes all_lock.
  */
 void hostroute_clone_retire_all(const struct net *net)
 {
@@ -404,14 +487,15 @@ void hostroute_clone_retire_all(const struct net *net)
  * hostroute_clone_disown_all - give clones the stock operations back
  * @net: of this namespace
  *
- * They were retired, and no new one of @net can be made any more. The caller
- * then waits a grace period: nobody reaches @net's table through a clone after
- * that. (Inside this module's text he may be: hostroute_clone_exit().)
+ * Before this the clones are retired, and no more clones of @net can be made. After this
+ * the caller waits for a grace period. Then no CPU reaches @net's table through a clone.
+ * (A task may still be inside a function of this module: hostroute_clone_exit() waits for
+ * those.)
  *
- * A disowned clone is on no list: nobody would take it off its device when
- * that goes away, so it is done here.
+ * A disowned clone is on no list, so hostroute_clone_device_gone() would not find it.
+ * Therefore it is moved to the blackhole device here.
  *
- * Context: process.
+ * Context: process; takes all_lock.
  */
 void hostroute_clone_disown_all(const struct net *net)
 {
@@ -425,19 +509,28 @@ void hostroute_clone_disown_all(const struct net *net)
 		if (clone->net != net)
 			continue;
 		if (rt->dst.obsolete != DST_OBSOLETE_DEAD) {
-			/* The blackhole device's own MTU is 68. */
+			/* The stock MTU may be the device's, and the blackhole device
+			 * has an MTU of 68: so store it in the metric.
+			 */
 			store_mtu(clone, hostroute_clone_stock_mtu(clone));
 			dst_dev_put(&rt->dst);
 		}
 		route = take_off_list(clone);
 		if (route)
 			hostroute_put(route);
-		/* Last: from here on it may be freed without all_lock. */
+		/* This is last: from here on the clone may be freed without all_lock. */
 		smp_store_release(&rt->dst.ops, hostroute_stock_ops);
 	}
 	spin_unlock_bh(&all_lock);
 }
 
+/**
+ * hostroute_clone_init - prepare the operations of clones
+ * @update_pmtu: what a clone does with a report of this host itself
+ *
+ * Context: process.
+ * Return: 0 or -ENOMEM.
+ */
 int hostroute_clone_init(hostroute_update_pmtu update_pmtu)
 {
 	hostroute_stock_ops = find_stock_ops();
@@ -449,9 +542,11 @@ int hostroute_clone_init(hostroute_update_pmtu update_pmtu)
 	return 0;
 }
 
-/* Every namespace has disowned its clones. Tasks preempted inside one of our
- * operations come out, then readers, then callbacks already queued: the sets'
- * references, and what their release queues.
+/* Wait until no CPU uses the operations of a clone. Before this, every namespace has
+ * disowned its clones. First wait for tasks that were preempted inside one of the
+ * operations, then for RCU readers, then for callbacks: those that drop the sets'
+ * references, and those that are queued when these references are dropped.
+ * Context: process, may sleep.
  */
 void hostroute_clone_exit(void)
 {

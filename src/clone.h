@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Clones: the dst_entry side of a host route. What a clone is, the set of clones of a
- * host route, and the list of all. How one is made of a stock route is
- * src/ipv4/stock.c's.
+ * Clones: the dst_entry side of a host route. This file has one clone, the set of clones
+ * of a host route, and the list of all clones. src/ipv4/stock.c makes a clone of a stock
+ * route.
  */
 #ifndef HOSTROUTE_CLONE_H
 #define HOSTROUTE_CLONE_H
@@ -16,17 +16,18 @@
 
 /**
  * struct hostroute_clone - what a clone has beyond its rtable
- * @metrics:	must be first, see the top of src/route.c
- * @rt:	the clone itself
+ * @metrics:	must be first, see the top of clone.c
+ * @rt:		the clone itself
  * @net:	namespace; alive while @route is not NULL
- * @route:	the host route, NULL once disowned, or if it is a socket's own
- * @in_route:	the route's set; table lock, RCU
- * @origin:	metrics of the original, only compared
- * @base_mtu:	RTAX_MTU of the original, bytes, 0: the device's
- * @of_device:	for a whole device; a host route may go before it
- * @own:	a socket's own
+ * @route:	the host route or device route; NULL once disowned, or if the clone is a
+ *		socket's own
+ * @in_route:	in the set of @route; table->lock, RCU
+ * @origin:	metrics of the stock route; only compared, never followed
+ * @base_mtu:	RTAX_MTU of the stock route, bytes; 0: the MTU of the device
+ * @of_device:	clone of a device route; a host route takes precedence over it
+ * @own:	a datagram socket's own clone
  *
- * 128 bytes: kmalloc() would make 192 of any more.
+ * 128 bytes: kmalloc() would use 192 for any more.
  */
 struct hostroute_clone {
 	struct dst_metrics		metrics;
@@ -40,16 +41,21 @@ struct hostroute_clone {
 	bool				own;
 };
 
-/* Of a host route's clone; a socket's own has others. */
+/* The operations of a clone of a host route or device route. A socket's own clone has
+ * others (clone.c).
+ */
 extern struct dst_ops hostroute_clone_ops;
-/* The kernel's: what a clone's ops were, and will be again. */
+/* The kernel's operations. A clone has them before it is published, and again after it is
+ * disowned.
+ */
 extern struct dst_ops *hostroute_stock_ops;
 
+/* As dst_ops->update_pmtu: @mtu in bytes; any context but hardirq. */
 typedef void (*hostroute_update_pmtu)(struct dst_entry *dst, struct sock *sk,
 				      struct sk_buff *skb, u32 mtu,
 				      bool confirm_neigh);
 
-/* Under RCU or with a reference to @dst, which is a clone or was one. */
+/* Context: RCU, or with a reference to @dst, which must be a clone or have been one. */
 static inline struct hostroute_clone *
 hostroute_clone_of(const struct dst_entry *dst)
 {
@@ -57,10 +63,11 @@ hostroute_clone_of(const struct dst_entry *dst)
 }
 
 /**
- * hostroute_of_dst - the host route that a dst_entry is a clone for
+ * hostroute_of_dst - the host route or device route that a dst_entry is a clone for
  * @dst: any dst_entry
  *
- * Context: RCU. Return: NULL if it is not a clone of ours, or a socket's own.
+ * Context: RCU.
+ * Return: the route; NULL if @dst is no clone, a socket's own clone, or was disowned.
  */
 static inline struct hostroute *hostroute_of_dst(const struct dst_entry *dst)
 {
@@ -70,10 +77,14 @@ static inline struct hostroute *hostroute_of_dst(const struct dst_entry *dst)
 }
 
 /**
- * hostroute_clone_mtu - what a clone for a host route carries
+ * hostroute_clone_mtu - the MTU of a clone of a host route or device route
  * @dst: the clone
  *
- * Its metric, unless it was retired just now. Context: RCU. Return: bytes.
+ * This is RTAX_MTU. It is 0 only in a clone that was retired just now, if the stock
+ * route has no RTAX_MTU either.
+ *
+ * Context: RCU.
+ * Return: bytes.
  */
 static inline u32 hostroute_clone_mtu(const struct dst_entry *dst)
 {

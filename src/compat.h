@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Every difference between the kernels this module is built for, and nothing
- * else: no other file looks at a version.
+ * The differences between the kernels that this module is built for, and nothing else.
+ * No other file tests a kernel version.
  */
 #ifndef PMTU_HOSTROUTE_COMPAT_H
 #define PMTU_HOSTROUTE_COMPAT_H
@@ -43,8 +43,8 @@ static inline unsigned int hostroute_compat_dst_refs(const struct dst_entry *dst
 #define HOSTROUTE_COMPAT_CLASS_DEV	struct device
 #endif
 
-/* By 7.2 a class names its namespace by a struct ns_common, before by the
- * struct net itself: the function of the field's type is picked.
+/* By 7.2 the namespace() operation of a class returns a struct ns_common, before that the
+ * struct net itself. This picks the function that has the type of the field.
  */
 #define HOSTROUTE_COMPAT_CLASS_NAMESPACE(by_net, by_common)		\
 	__builtin_choose_expr(						\
@@ -52,7 +52,7 @@ static inline unsigned int hostroute_compat_dst_refs(const struct dst_entry *dst
 					     typeof(by_common) *),	\
 		by_common, by_net)
 
-/* 6.18: only the namespace's own hash is looked in. */
+/* 6.18: no hash is passed any more; the function uses that of the namespace. */
 static inline struct sock *
 hostroute_compat_lookup_established(const struct net *net, __be32 saddr,
 				    __be16 sport, __be32 daddr, u16 hnum, int dif)
@@ -66,8 +66,15 @@ hostroute_compat_lookup_established(const struct net *net, __be32 saddr,
 #endif
 }
 
-/* RFC 5925 7.8: a connection signed with TCP-AO does not believe "fragmentation
- * needed", unless its owner says so. Under the socket's spinlock or RCU.
+/**
+ * hostroute_compat_ao_ignores - whether TCP-AO makes a socket ignore the message
+ * @sk: a TCP socket
+ *
+ * RFC 5925 7.8: a connection that TCP-AO signs ignores "fragmentation needed" unless the
+ * application accepts it. The connection must be synchronized.
+ *
+ * Context: the socket's spinlock, or RCU.
+ * Return: whether it ignores it.
  */
 static inline bool hostroute_compat_ao_ignores(const struct sock *sk)
 {
@@ -81,8 +88,8 @@ static inline bool hostroute_compat_ao_ignores(const struct sock *sk)
 #endif
 }
 
-/* 6.2: a namespace may have a UDP hash of its own; by 7.2 it is not named any
- * more.
+/* 6.2: a namespace may have a UDP hash of its own. Newer kernels do not take the hash as
+ * an argument (seen in 7.2, tested for from 7.0 on). Context: RCU; no reference is taken.
  */
 static inline struct sock *
 hostroute_compat_lookup_udp(struct net *net, __be32 saddr, __be16 sport,
@@ -99,8 +106,8 @@ hostroute_compat_lookup_udp(struct net *net, __be32 saddr, __be16 sport,
 #endif
 }
 
-/* Is there any UDP socket that receives for a tunnel? 6.13 and on do not let a module
- * see: there may be.
+/* Whether there may be a UDP socket that receives for a tunnel. From 6.13 on a module
+ * cannot see whether there is one.
  */
 static inline bool hostroute_compat_udp_encap_needed(void)
 {
@@ -111,8 +118,8 @@ static inline bool hostroute_compat_udp_encap_needed(void)
 #endif
 }
 
-/* A route's link in a list of such that are in no cache, which the kernel itself
- * uses for routes of its own. 6.4 moved it.
+/* The list head in each rtable by which the kernel lists those that are in no cache; see
+ * the top of clone.c. 6.4 moved it.
  */
 #if KERNEL_VERSION(6, 4, 0) <= LINUX_VERSION_CODE
 #define hostroute_compat_uncached	dst.rt_uncached
@@ -131,9 +138,18 @@ static inline bool hostroute_compat_udp_encap_needed(void)
 #define hostroute_compat_recverr_rfc4884(sk)	(inet_sk(sk)->recverr_rfc4884)
 #endif
 
-/* By 6.12 ip_icmp_error() is exported; what it uses may not be any more by 7.3.
- * @skb's data start at the message's IP header, and are linear up to @payload,
- * where the error's data start.
+/**
+ * hostroute_compat_icmp_error - queue "fragmentation needed" on a socket's error queue
+ * @sk:		the socket
+ * @skb:	the message; its data start at its IP header and are linear up to @payload
+ * @port:	reported with the error, network order
+ * @info:	reported with the error: MTU, bytes
+ * @payload:	offset in @skb where the data of the error start, bytes
+ *
+ * By 6.12 ip_icmp_error() is exported. By 7.3 the functions that it uses may not be any
+ * more.
+ *
+ * Context: any but hardirq.
  */
 static inline void hostroute_compat_icmp_error(struct sock *sk, struct sk_buff *skb,
 					       __be16 port, u32 info,
@@ -170,7 +186,7 @@ static inline void hostroute_compat_icmp_error(struct sock *sk, struct sk_buff *
 #endif
 }
 
-/* Ping sockets' struct proto; NULL on kernels that may not export it. */
+/* The struct proto of ping sockets; NULL on kernels that may not export it. */
 static inline struct proto *hostroute_compat_ping(void)
 {
 #if KERNEL_VERSION(6, 13, 0) <= LINUX_VERSION_CODE
@@ -180,7 +196,9 @@ static inline struct proto *hostroute_compat_ping(void)
 #endif
 }
 
-/* 6.12 has no more use for the TOS of RFC 1349; by 7.3 a flow has a DSCP. */
+/* Set the TOS that a route is looked up with. 6.12 does not use the TOS of RFC 1349 any
+ * more. By 7.3 a flow has a DSCP instead.
+ */
 static inline void hostroute_compat_flow_tos(struct flowi4 *fl4, u8 tos)
 {
 #ifdef flowi4_dscp
@@ -192,7 +210,9 @@ static inline void hostroute_compat_flow_tos(struct flowi4 *fl4, u8 tos)
 #endif
 }
 
-/* 6.7: shrinkers are allocated by who runs them. */
+/* 6.7: the core allocates the shrinker, before that its user does. Context: process.
+ * Return: a registered shrinker, or NULL if memory is short.
+ */
 static inline struct shrinker *
 hostroute_compat_shrinker(const char *name,
 			  unsigned long (*count)(struct shrinker *shrinker,

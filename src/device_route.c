@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Device routes: in no table, under the lock of their namespace's. */
+/* Device routes: in no table, but guarded by the lock of their namespace's table. */
 #include "device_route.h"
 #include "../pmtu_hostroute.h"
 #include "clone.h"
@@ -12,7 +12,9 @@
  * @mtu: bytes
  *
  * hostroute_device_route_end() ends it.
- * Context: process, may sleep. Return: the route, or NULL.
+ *
+ * Context: process, may sleep.
+ * Return: the route with one reference, or NULL if memory is short.
  */
 struct hostroute *hostroute_device_route_new(u32 mtu)
 {
@@ -23,12 +25,12 @@ struct hostroute *hostroute_device_route_new(u32 mtu)
 }
 
 /**
- * hostroute_device_route_set - change its MTU
- * @table:	of the namespace that it is used in
+ * hostroute_device_route_set - change the MTU of a device route and of its clones
+ * @table:	table of the namespace that it is used in
  * @route:	the device route
  * @mtu:	bytes
  *
- * Context: any but hardirq.
+ * Context: any but hardirq; takes table->lock.
  */
 void hostroute_device_route_set(struct hostroute_table *table,
 				struct hostroute *route, u32 mtu)
@@ -39,7 +41,15 @@ void hostroute_device_route_set(struct hostroute_table *table,
 	spin_unlock_bh(&table->lock);
 }
 
-/* Sockets under it look their route up again. Context: any but hardirq. */
+/**
+ * hostroute_device_route_drop - drop the clones of a device route
+ * @table:	table of the namespace that it is used in
+ * @route:	the device route
+ *
+ * Sockets under it look their route up again.
+ *
+ * Context: any but hardirq; takes table->lock.
+ */
 void hostroute_device_route_drop(struct hostroute_table *table,
 				 struct hostroute *route)
 {
@@ -48,7 +58,15 @@ void hostroute_device_route_drop(struct hostroute_table *table,
 	spin_unlock_bh(&table->lock);
 }
 
-/* No clone is made of it any more, and those that are there are dropped. */
+/**
+ * hostroute_device_route_end - end a device route
+ * @table:	table of the namespace that it is used in
+ * @route:	the device route; the caller's reference is dropped
+ *
+ * No more clones are made for it, and those that exist are dropped.
+ *
+ * Context: any but hardirq; takes table->lock.
+ */
 void hostroute_device_route_end(struct hostroute_table *table,
 				struct hostroute *route)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Device routes: struct hostroute for all that leaves by a device with an MTU of its
- * own (src/device.c). In no table, and for no destination.
+ * Device routes: a struct hostroute for all packets that leave by a device on which the
+ * administrator has set an MTU (src/device.c). It is in no table and has no destination.
  */
 #ifndef HOSTROUTE_DEVICE_ROUTE_H
 #define HOSTROUTE_DEVICE_ROUTE_H

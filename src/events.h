@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Tracepoints, /sys/kernel/tracing/events/pmtu_hostroute/. Their names, and the
- * reasons they give, are those of the counters in the file stats. Fields are numbers,
- * in host order, and text. Addresses are text, too: of 4 bytes "perf trace" shows
- * where it keeps them, and tracefs cannot filter by them. (It takes what has "addr"
- * in its name for a pointer, too.)
+ * Tracepoints, /sys/kernel/tracing/events/pmtu_hostroute/. Their names, and the reasons
+ * that they give, are the names of counters in the file stats. Fields are numbers in
+ * host order, or text. Addresses are text as well: of an array of 4 bytes "perf trace"
+ * shows only the pointer, and tracefs cannot filter by it. ("perf trace" also takes a
+ * field for a pointer if its name contains "addr".)
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM pmtu_hostroute
@@ -28,8 +28,8 @@
 
 /* ---- a message ---------------------------------------------------------------- */
 
-/* What is not known of a message, because it is too short or not of a kind that
- * has it, is 0.
+/* A field is 0 if the message is too short to contain it, or of a kind that has no such
+ * field.
  */
 DECLARE_EVENT_CLASS(hostroute_message,
 		    TP_PROTO(unsigned int netns, const struct sk_buff *skb,
@@ -115,18 +115,18 @@ DEFINE_EVENT(hostroute_route, name,					\
 		      const struct hostroute *route, bool observed),	\
 	     TP_ARGS(netns, route, observed))
 
-/* A message was obeyed. */
+/* A claim was accepted. */
 HOSTROUTE_ROUTE_EVENT(learned);
 HOSTROUTE_ROUTE_EVENT(recorded);
 HOSTROUTE_ROUTE_EVENT(lowered);
 HOSTROUTE_ROUTE_EVENT(refreshed);
 HOSTROUTE_ROUTE_EVENT(confirmed);
-/* The administrator. */
+/* The administrator wrote to sysfs. */
 HOSTROUTE_ROUTE_EVENT(added);
 HOSTROUTE_ROUTE_EVENT(pinned);
 HOSTROUTE_ROUTE_EVENT(deleted);
 HOSTROUTE_ROUTE_EVENT(flushed);
-/* Time, limits, memory. */
+/* A route expired, a limit was reached, or memory was short. */
 HOSTROUTE_ROUTE_EVENT(expired);
 HOSTROUTE_ROUTE_EVENT(restored);
 HOSTROUTE_ROUTE_EVENT(evicted);
@@ -134,7 +134,7 @@ HOSTROUTE_ROUTE_EVENT(reclaimed);
 
 /* ---- a socket ---------------------------------------------------------------------- */
 
-/* @mtu: what it sends by from now on; 0: that is for later to say. */
+/* @mtu: see hostroute_trace_socket(). */
 DECLARE_EVENT_CLASS(hostroute_socket,
 		    TP_PROTO(unsigned int netns, const struct sock *sk, u32 mtu),
 		    TP_ARGS(netns, sk, mtu),
@@ -167,14 +167,14 @@ DEFINE_EVENT(hostroute_socket, name,					\
 HOSTROUTE_SOCKET_EVENT(clamped);
 HOSTROUTE_SOCKET_EVENT(clamp_queued);
 HOSTROUTE_SOCKET_EVENT(clamp_skipped);
-/* What became of a message that waited for what happens to the socket's data. */
+/* What became of a claim that waited (RFC 5927 7.2). */
 HOSTROUTE_SOCKET_EVENT(deferred_applied);
 HOSTROUTE_SOCKET_EVENT(deferred_cleared);
 HOSTROUTE_SOCKET_EVENT(deferred_dropped);
 
 /* ---- a SYN ------------------------------------------------------------------------- */
 
-/* One that leaves this host came in nowhere. */
+/* A SYN that this host sends did not come in by any device. */
 #define HOSTROUTE_DEVICE_NAME(dev)	((dev) ? (dev)->name : "-")
 
 TRACE_EVENT(clamped_mss,
@@ -211,7 +211,7 @@ TRACE_EVENT(clamped_mss,
 
 #endif
 
-/* Kbuild has the module's own directory searched for trace.o. */
+/* Kbuild adds the module's directory to the include path of trace.o. */
 #undef TRACE_INCLUDE_PATH
 #define TRACE_INCLUDE_PATH src
 #undef TRACE_INCLUDE_FILE

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Which host route makes room for another, or for the administrator's limit. */
+/* Eviction: which host route has to leave for another, a lower limit, or memory. */
 #include "evict.h"
 
 #include <linux/kernel.h>
 #include <linux/random.h>
 
-/* One that is linked: an attacker must not be able to tell which. */
+/* A linked route at random: an attacker must not be able to tell which one leaves. */
 static struct hostroute *pick_unproven(struct hostroute_table *table)
 {
 	u32 n = table->pool[HOSTROUTE_RANK_UNPROVEN].count;
@@ -15,8 +15,8 @@ static struct hostroute *pick_unproven(struct hostroute_table *table)
 		   NULL;
 }
 
-/* The least recently used route, with a second chance for used ones, as long
- * as there are @chances left.
+/* The least recently used route. A used one gets a second chance as long as @chances are
+ * left.
  */
 static struct hostroute *pick_trusted(struct hostroute_table *table, int *chances)
 {
@@ -34,8 +34,9 @@ static struct hostroute *pick_trusted(struct hostroute_table *table, int *chance
 	return list_first_entry_or_null(&table->lru, struct hostroute, lru);
 }
 
-/* Where many go by the administrator's word, the next to expire. (At random each would
- * leave a hole somewhere, and the nodes of the ids would be given back all at the end.)
+/* The next to expire, for when the administrator lowers a limit and many routes leave.
+ * (If they left at random, each would leave a hole somewhere in the ids, and the nodes of
+ * the ids would be freed all at the end.)
  */
 static struct hostroute *pick_oldest_unproven(struct hostroute_table *table)
 {
@@ -45,11 +46,11 @@ static struct hostroute *pick_oldest_unproven(struct hostroute_table *table)
 }
 
 /*
- * There is room, but none to spare: a share of the table as large as that of
- * unproven routes is what is left. Whether an unproven route takes of it is left to
- * chance, the less room the less. Else who has all but filled the table could see
- * by his own records whether one more learned route is there, and so whether
- * his guess of a sequence number was right.
+ * The table is not full. If less than a share of it (as large as that of the unproven
+ * routes) is free, chance decides whether a new unproven route takes some of that: the
+ * less is free, the less likely. Otherwise an attacker who nearly filled the table could
+ * see from the attacker's own entries whether a learned route was added, and so whether a
+ * guessed sequence number was right.
  */
 static bool room_for_unproven(const struct hostroute_table *table)
 {
@@ -62,7 +63,7 @@ static bool room_for_unproven(const struct hostroute_table *table)
 	return room >= share || reciprocal_scale(get_random_u32(), share) < room;
 }
 
-/* Unproven routes make room for others of their own rank only. */
+/* A new unproven route can evict only another of its rank. */
 static enum hostroute_victim victim_of_unproven(const struct hostroute_table *table)
 {
 	const struct hostroute_limits *limits = &table->limits;
@@ -76,14 +77,21 @@ static enum hostroute_victim victim_of_unproven(const struct hostroute_table *ta
 	       HOSTROUTE_VICTIM_UNPROVEN : HOSTROUTE_VICTIM_ITSELF;
 }
 
-/*
- * May a new route of this rank come in, and if need be for whom? at_limit says
- * whether messages may evict routes of their own rank. That is what they do,
- * and leave unproven routes, which have their own limit, alone: these are what
- * anybody can make and see, and they must not tell what was learned. But where
- * a learned route would be refused they do give way: what nobody can prove must
- * not keep out what somebody can. The administrator's own always come in, as
- * long as there is another to go, the weakest first.
+/**
+ * hostroute_evict_for - may a new route come in, and which has to leave for it?
+ * @table:	the table
+ * @rank:	rank of the new route
+ *
+ * at_limit says whether a message may evict a route of its own rank. If it may, a trusted
+ * route evicts a trusted one, and not an unproven one. Unproven routes have a limit of
+ * their own, and anybody can make them and see whether they are there: this must not
+ * reveal what was learned. But if a trusted route would be refused otherwise, it evicts
+ * an unproven one: what nobody can prove must not keep out what somebody can. A pinned
+ * route always comes in as long as there is a route to evict that is not pinned, the
+ * weakest first.
+ *
+ * Context: table->lock.
+ * Return: the rank to evict from, HOSTROUTE_VICTIM_NONE or HOSTROUTE_VICTIM_ITSELF.
  */
 enum hostroute_victim hostroute_evict_for(const struct hostroute_table *table,
 					  enum hostroute_rank rank)
@@ -107,7 +115,14 @@ enum hostroute_victim hostroute_evict_for(const struct hostroute_table *table,
 							  HOSTROUTE_VICTIM_ITSELF;
 }
 
-/* Is max_routes in the way of a new route? What anybody can send says nothing. */
+/**
+ * hostroute_evict_limit_bites - does max_routes stand in the way of a new route?
+ * @victim:	what hostroute_evict_for() returned
+ * @rank:	rank of the new route
+ *
+ * Context: any.
+ * Return: true if so; never for the unproven rank, for anybody can send such claims.
+ */
 bool hostroute_evict_limit_bites(enum hostroute_victim victim,
 				 enum hostroute_rank rank)
 {
@@ -115,7 +130,7 @@ bool hostroute_evict_limit_bites(enum hostroute_victim victim,
 	       (victim == HOSTROUTE_VICTIM_TRUSTED || victim == HOSTROUTE_VICTIM_ITSELF);
 }
 
-/* NULL: there is room. */
+/* The route to evict, or NULL if none has to leave. */
 static struct hostroute *pick_one(struct hostroute_table *table, enum hostroute_victim victim)
 {
 	int chances = HOSTROUTE_SECOND_CHANCES;
@@ -131,14 +146,15 @@ static struct hostroute *pick_one(struct hostroute_table *table, enum hostroute_
 }
 
 /**
- * hostroute_evict_enter - put a new route in, in the place of another if need be
+ * hostroute_evict_enter - add a new route, in the place of another if necessary
  * @table:	the table
- * @model:	what the route is like
- * @victim:	what hostroute_evict_for() said
+ * @model:	copied to the route
+ * @victim:	what hostroute_evict_for() returned; not HOSTROUTE_VICTIM_ITSELF
  *
- * No route goes unless everything that can fail has been done.
+ * No route is evicted before all steps that can fail are done.
  *
- * Context: the table's lock. Return: the route, or NULL if memory is short.
+ * Context: table->lock.
+ * Return: the route, or NULL if memory is short.
  */
 struct hostroute *hostroute_evict_enter(struct hostroute_table *table,
 					const struct hostroute *model,
@@ -153,8 +169,13 @@ struct hostroute *hostroute_evict_enter(struct hostroute_table *table,
 	return route;
 }
 
-/* Which goes next because the administrator lowered a limit; NULL. @chances: see
- * pick_trusted(). Context: the table's lock.
+/**
+ * hostroute_evict_for_limit - the next route to leave because a limit was lowered
+ * @table:	the table
+ * @chances:	how many used routes may still be passed over; counted down
+ *
+ * Context: table->lock.
+ * Return: the route, still linked; NULL if only pinned ones are left.
  */
 struct hostroute *hostroute_evict_for_limit(struct hostroute_table *table,
 					    int *chances)
@@ -162,8 +183,15 @@ struct hostroute *hostroute_evict_for_limit(struct hostroute_table *table,
 	return pick_oldest_unproven(table) ?: pick_trusted(table, chances);
 }
 
-/* Which goes next because memory is short: the weakest first, a pinned one never; NULL.
- * @chances: see pick_trusted(). Context: the table's lock.
+/**
+ * hostroute_evict_for_memory - the next route to leave because memory is short
+ * @table:	the table
+ * @chances:	how many used routes may still be passed over; counted down
+ *
+ * The weakest rank leaves first.
+ *
+ * Context: table->lock.
+ * Return: the route, still linked; NULL if only pinned ones are left.
  */
 struct hostroute *hostroute_evict_for_memory(struct hostroute_table *table,
 					     int *chances)

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Which host route makes room for another. */
+/* Eviction: which host route has to leave for another. */
 #ifndef HOSTROUTE_EVICT_H
 #define HOSTROUTE_EVICT_H
 
 #include "index.h"
 
-/* Used routes that are passed over in one hold of the lock before one goes anyway. */
+/* How many used routes are passed over in one hold of table->lock. After that even a used
+ * one is evicted.
+ */
 #define HOSTROUTE_SECOND_CHANCES	64
 
-/* Who has to go for a new route. */
+/* The rank of the route that has to leave for a new one. */
 enum hostroute_victim {
-	HOSTROUTE_VICTIM_NONE,		/* there is room */
+	HOSTROUTE_VICTIM_NONE,		/* none: the table is not full */
 	HOSTROUTE_VICTIM_UNPROVEN,
 	HOSTROUTE_VICTIM_TRUSTED,
-	HOSTROUTE_VICTIM_ITSELF,		/* it is refused */
+	HOSTROUTE_VICTIM_ITSELF,		/* the new route is refused */
 };
 
 enum hostroute_victim hostroute_evict_for(const struct hostroute_table *table,

@@ -4,7 +4,7 @@
 
 #include <linux/slab.h>
 
-/* As the user guide says. */
+/* The user guide states this size. */
 static_assert(sizeof(struct hostroute) <= 104);
 
 static struct kmem_cache *route_cache;
@@ -15,16 +15,16 @@ int hostroute_slab_init(void)
 	return route_cache ? 0 : -ENOMEM;
 }
 
-/* The caller has waited for every route's grace period (rcu_barrier()). */
+/* The caller has waited for the RCU callbacks that free routes (rcu_barrier()). */
 void hostroute_slab_exit(void)
 {
 	kmem_cache_destroy(route_cache);
 }
 
 /**
- * hostroute_alloc - make a host route that is in no table yet
- * @model:	copied, but for its links
- * @gfp:	how to allocate
+ * hostroute_alloc - allocate a host route that is in no table yet
+ * @model:	copied, except for its lists, its clones and its references
+ * @gfp:	how to allocate; the active memory cgroup is charged
  *
  * Return: the route with one reference, or NULL.
  */
@@ -42,7 +42,9 @@ struct hostroute *hostroute_alloc(const struct hostroute *model, gfp_t gfp)
 	return route;
 }
 
-/* One that no reader can see: it never was linked, or a grace period is over. */
+/* Free a route that no reader can see: look-ups never found it, or a grace period is over
+ * since they last could. Context: any.
+ */
 void hostroute_free(struct hostroute *route)
 {
 	kmem_cache_free(route_cache, route);
@@ -53,7 +55,7 @@ static void free_after_grace(struct rcu_head *head)
 	hostroute_free(container_of(head, struct hostroute, rcu));
 }
 
-/* One without references, which readers may still look at. */
+/* Free a route without references that RCU readers may still look at. Context: any. */
 void hostroute_free_rcu(struct hostroute *route)
 {
 	call_rcu(&route->rcu, free_after_grace);

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The table of host routes: one for each destination and VRF, exactly counted.
+ * The table of host routes: one for each destination and VRF, counted exactly.
  *
- * Pure: time, limits and claims come in as arguments; nothing here looks at a packet, a
- * socket or a clock. A change of a route reaches its clones by hostroute_clone_sync()
- * and hostroute_clone_drop(), and the tracepoints by hostroute_trace_route(); the tests
+ * Pure: time, limits and claims are arguments. Nothing here looks at a packet, a socket
+ * or a clock. A change of a route reaches its clones by hostroute_clone_sync() and
+ * hostroute_clone_drop(), and the tracepoints by hostroute_trace_route(); the tests
  * replace these.
  *
- * While it is linked a route is in the hash (look-ups), in the ids (walks that can stop
- * and go on later) and in the pool of its rank: the unproven in an array (one is
- * evicted at random), the trusted in the lru list, both in a list by age. It enters and
- * leaves all of them under the table's lock, and the count changes in link_in() and
- * take_out(), nowhere else. A message about a known destination cannot count again: it
- * never gets to link_in().
+ * While a route is linked it is in three places: in the hash (for look-ups), in the ids
+ * (for walks that can pause and go on later) and in the pool of its rank (see table.c).
+ * It enters and leaves all three under table->lock. The count changes in link_in() and
+ * take_out(), and nowhere else. So a message about a known destination does not count
+ * again: it never gets to link_in().
  */
 #include "index.h"
 #include "../pmtu_hostroute.h"
@@ -26,8 +25,9 @@
 
 static hsiphash_key_t hash_key __read_mostly;
 
-/* Addresses come from the wire: the key is secret, the seed is the table's. What is
- * outside VRFs, mostly all, is spared a round; it is told from the rest by its length.
+/* Addresses come from the wire, so the key is secret; each table has its own seed. Keys
+ * outside a VRF (nearly all) hash one word instead of three. The two kinds do not
+ * collide systematically, because the length of the input is part of the hash.
  */
 static u32 key_hash(const void *data, u32 len, u32 seed)
 {
@@ -38,7 +38,7 @@ static u32 key_hash(const void *data, u32 len, u32 seed)
 			     hsiphash_1u32(daddr ^ seed, &hash_key);
 }
 
-/* The default is memcmp(), by a call. */
+/* The default would be a call of memcmp(). */
 static int differs(struct rhashtable_compare_arg *arg, const void *obj)
 {
 	const struct hostroute *route = obj;
@@ -55,7 +55,7 @@ static const struct rhashtable_params hash_params = {
 	.automatic_shrinking = true,
 };
 
-/* Before the first table. */
+/* Call this before the first table is made. */
 void hostroute_index_module_init(void)
 {
 	get_random_bytes(&hash_key, sizeof(hash_key));
@@ -63,12 +63,14 @@ void hostroute_index_module_init(void)
 
 /**
  * hostroute_index_init - make an empty table
- * @table:	to fill
- * @stats:	counters for what happens to routes; outlive the table
+ * @table:	filled
+ * @stats:	counters for what happens to routes; must outlive the table
  * @limits:	copied; max_unproven may be HOSTROUTE_MAX_UNPROVEN_AUTO
  *
- * @table->memcg and ->owner are the caller's to set.
- * Context: process, may sleep. Return: 0 or a negative errno.
+ * The caller sets @table->memcg and @table->owner.
+ *
+ * Context: process, may sleep.
+ * Return: 0 or a negative errno.
  */
 int hostroute_index_init(struct hostroute_table *table,
 			 struct hostroute_stats __percpu *stats,
@@ -97,7 +99,7 @@ int hostroute_index_init(struct hostroute_table *table,
 	table->smallest_mtu = U32_MAX;
 	table->smallest_any = U32_MAX;
 	table->limits = *limits;
-	/* From the copy: a module parameter may change meanwhile. */
+	/* Read the copy: @limits are module parameters, which may change meanwhile. */
 	table->unproven_follows =
 		table->limits.max_unproven == HOSTROUTE_MAX_UNPROVEN_AUTO;
 	if (table->unproven_follows)
@@ -106,7 +108,9 @@ int hostroute_index_init(struct hostroute_table *table,
 	return rhashtable_init(&table->hash, &hash_params);
 }
 
-/* Nobody learns or reads any more, and all routes were flushed. */
+/* Free an empty table. All routes were flushed, and no CPU learns or reads any more.
+ * Context: process, may sleep.
+ */
 void hostroute_index_exit(struct hostroute_table *table)
 {
 	WARN_ON(table->count || table->slots);
@@ -117,9 +121,10 @@ void hostroute_index_exit(struct hostroute_table *table)
 }
 
 /*
- * No sleep under the lock. As much as a table has by default is worth the
- * reserves, and a charge above the limit of a cgroup that is full of what could
- * be reclaimed; for more there has to be room.
+ * An allocation must not sleep under table->lock. Up to the default number of routes it
+ * may use the atomic reserves, and may be charged above the limit of a cgroup that is
+ * full of memory that could be reclaimed. Beyond that number it succeeds only if there is
+ * free memory.
  */
 static gfp_t gfp(const struct hostroute_table *table)
 {
@@ -128,10 +133,10 @@ static gfp_t gfp(const struct hostroute_table *table)
 }
 
 /*
- * All of linking that can fail. The id is only reserved, so that no walk sees
- * the new route together with the one it is going to replace. Look-ups do,
- * for as long as the lock is held. Who is going to be replaced, @old, hands its id
- * and its slot on: to store where there is something cannot fail.
+ * Do all steps of linking that can fail. The id is only reserved, so that no walk finds
+ * both the new route and @old, which it is going to replace. Look-ups find both for as
+ * long as table->lock is held. The new route gets the id and the slot of @old: to store
+ * over an entry cannot fail.
  */
 static int publish(struct hostroute_table *table, struct hostroute *route,
 		   const struct hostroute *old)
@@ -177,15 +182,17 @@ static struct hostroute *create(struct hostroute_table *table,
 }
 
 /**
- * hostroute_index_create - do all of linking that can fail
+ * hostroute_index_create - make a route, and do all steps of linking that can fail
  * @table:	the table
- * @model:	what the route is like
- * @old:	the route whose place it is going to take, or NULL
+ * @model:	copied to the route
+ * @old:	the route that it is going to replace, or NULL
  *
- * The owner of the table pays, if it has one, whoever happens to be running.
+ * The memory is charged to the table's memory cgroup if there is one, and not to that of
+ * the task that happens to be running.
  *
- * Context: the table's lock.
- * Return: a route that can be found, complete but for its being linked; NULL.
+ * Context: table->lock.
+ * Return: a route that look-ups find, for hostroute_index_link(); NULL if memory is
+ * short.
  */
 struct hostroute *hostroute_index_create(struct hostroute_table *table,
 					 const struct hostroute *model,
@@ -198,8 +205,8 @@ struct hostroute *hostroute_index_create(struct hostroute_table *table,
 	return route;
 }
 
-/* The id of a route that was created is reserved, or another's: to fill it takes no
- * memory. From now on walks come upon it.
+/* The id of a route that was created is reserved, or that of the route it replaces. To
+ * store there takes no memory. From now on walks find the route.
  */
 static void take_id(struct hostroute_table *table, struct hostroute *route)
 {
@@ -209,7 +216,7 @@ static void take_id(struct hostroute_table *table, struct hostroute *route)
 	rcu_assign_pointer(table->newest, route);
 }
 
-/* What has its id. */
+/* Count a route that has taken its id. */
 static void link_in(struct hostroute_table *table, struct hostroute *route)
 {
 	lockdep_assert_held(&table->lock);
@@ -218,8 +225,9 @@ static void link_in(struct hostroute_table *table, struct hostroute *route)
 	WRITE_ONCE(table->count, table->count + 1);
 }
 
-/* Take a route out of everything. The table's reference is the caller's from now on.
- * @heir: made for its places, which it takes at the same instant; NULL.
+/* Take a route out of the table. The table's reference becomes the caller's. @heir: the
+ * route that was created to replace it, and takes its id and slot in the same step; or
+ * NULL.
  */
 static void take_out(struct hostroute_table *table, struct hostroute *route,
 		     struct hostroute *heir, enum hostroute_outcome why)
@@ -247,12 +255,14 @@ static void take_out(struct hostroute_table *table, struct hostroute *route,
 }
 
 /**
- * hostroute_index_take_out - take a route out of everything
+ * hostroute_index_take_out - take a route out of the table and keep its reference
  * @table:	the table
- * @route:	linked; the table's reference is the caller's from now on
+ * @route:	linked; the table's reference becomes the caller's
  * @why:	the outcome that is counted
  *
- * Context: the table's lock.
+ * Its clones are dropped as well.
+ *
+ * Context: table->lock.
  */
 void hostroute_index_take_out(struct hostroute_table *table, struct hostroute *route,
 			      enum hostroute_outcome why)
@@ -260,7 +270,7 @@ void hostroute_index_take_out(struct hostroute_table *table, struct hostroute *r
 	take_out(table, route, NULL, why);
 }
 
-/* The same, and its reference is dropped. Context: the table's lock. */
+/* Take a route out of the table and drop the table's reference. Context: table->lock. */
 void hostroute_index_unlink(struct hostroute_table *table, struct hostroute *route,
 			    enum hostroute_outcome why)
 {
@@ -269,13 +279,15 @@ void hostroute_index_unlink(struct hostroute_table *table, struct hostroute *rou
 }
 
 /**
- * hostroute_index_link - put a route that was created in
+ * hostroute_index_link - link a route that was created
  * @table:	the table
- * @route:	created with @old
- * @old:	the route whose place it takes, or NULL
- * @why:	the outcome that is counted of @old
+ * @route:	created with @old by hostroute_index_create()
+ * @old:	the route that it replaces, or NULL
+ * @why:	the outcome that is counted for @old
  *
- * Context: the table's lock. Cannot fail.
+ * This cannot fail.
+ *
+ * Context: table->lock.
  */
 void hostroute_index_link(struct hostroute_table *table, struct hostroute *route,
 			  struct hostroute *old, enum hostroute_outcome why)
@@ -294,8 +306,8 @@ void hostroute_index_link(struct hostroute_table *table, struct hostroute *route
  * @table:	the table
  * @key:	destination and VRF
  *
- * Context: RCU or the table's lock.
- * Return: the route, of whatever class, expired or not; NULL.
+ * Context: RCU or table->lock.
+ * Return: the route, of any class, expired or not; NULL if there is none.
  */
 struct hostroute *hostroute_index_find(struct hostroute_table *table,
 				       const struct hostroute_key *key)
@@ -303,7 +315,7 @@ struct hostroute *hostroute_index_find(struct hostroute_table *table,
 	struct hostroute *route;
 
 	rcu_read_lock();
-	/* What has just been learned is what its socket looks for next. */
+	/* After a route is learned its socket looks it up next. */
 	route = rcu_dereference(table->newest);
 	if (!route || !hostroute_key_equal(&route->key, key))
 		route = rhashtable_lookup(&table->hash, key, hash_params);
@@ -311,13 +323,20 @@ struct hostroute *hostroute_index_find(struct hostroute_table *table,
 	return route;
 }
 
-/*
- * What is known about a destination. Whose socket is under its route need not
- * look it up.
+/**
+ * hostroute_index_find_alive - look a destination up, and act on its age first
+ * @table:	the table
+ * @key:	destination and VRF
+ * @now:	boot time, ns
+ * @known:	saves the look-up if it is this destination's route; may be dead or NULL
  *
- * A route that has had its time is not there; a pinned one is itself again.
- * Whoever read the clock first may be the last to get the lock: the table's own
- * time never goes back, so that lists by age stay in order.
+ * An expired route is taken out. A pinned route gets the administrator's MTU back if what
+ * lowered it has expired. CPUs may get the lock in another order than that in which they
+ * read the clock. So the time of the table never goes back, and the lists by age stay in
+ * order.
+ *
+ * Context: table->lock; RCU if @known is not NULL.
+ * Return: the route, not expired; NULL if there is none.
  */
 struct hostroute *hostroute_index_find_alive(struct hostroute_table *table,
 					     const struct hostroute_key *key, u64 now,
@@ -342,14 +361,15 @@ struct hostroute *hostroute_index_find_alive(struct hostroute_table *table,
 /**
  * hostroute_index_next - walk the table
  * @table:	the table
- * @id:		where to start; set to the id of the route returned
+ * @id:		where to start; set to the id of the route that is returned
  *
- * A walk from 0 that goes on at *@id + 1 comes upon every route that was there
- * all the while once, and on none twice, however long it pauses between two
- * calls. One that leaves out routes with a serial above what
- * hostroute_index_serial() said at its beginning shows no destination twice.
+ * A walk from 0 that goes on at *@id + 1 finds each route that was linked all the time
+ * exactly once, and no route twice, however long it pauses between two calls. If it also
+ * leaves out routes with a serial above that of hostroute_index_serial() at its start, it
+ * finds no destination twice.
  *
- * Context: RCU. Return: the route, NULL at the end.
+ * Context: RCU or table->lock.
+ * Return: the route, NULL at the end.
  */
 struct hostroute *hostroute_index_next(struct hostroute_table *table,
 				       unsigned long *id)
@@ -357,7 +377,9 @@ struct hostroute *hostroute_index_next(struct hostroute_table *table,
 	return xa_find(&table->ids, id, U32_MAX, XA_PRESENT);
 }
 
-/* The serial of the newest route. Any context but hardirq. */
+/* The serial of the route that was linked last. Context: any but hardirq; takes
+ * table->lock.
+ */
 u64 hostroute_index_serial(struct hostroute_table *table)
 {
 	u64 serial;
@@ -380,15 +402,19 @@ static void count_leaving(struct hostroute_table *table, int n)
  * hostroute_index_hold_size - many routes are going to leave
  * @table: the table
  *
- * The hash does not shrink until hostroute_index_resize(): at each halving it clears and
- * frees megabytes at a time. Context: any but hardirq.
+ * The hash does not shrink until hostroute_index_resize(), because at each halving it
+ * clears and frees megabytes at a time.
+ *
+ * Context: any but hardirq; takes table->lock.
  */
 void hostroute_index_hold_size(struct hostroute_table *table)
 {
 	count_leaving(table, 1);
 }
 
-/* All have left: the hash shrinks once. Context: any but hardirq. */
+/* The routes have left: let the hash shrink once. Context: any but hardirq; takes
+ * table->lock.
+ */
 void hostroute_index_resize(struct hostroute_table *table)
 {
 	count_leaving(table, -1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How a host route gets into the table, is found, and gets out. What comes in and why
- * is src/learn.c's and src/admin.c's, what goes src/evict.c's and src/bulk.c's.
+ * Linking, look-up and unlinking of host routes. learn.c and admin.c decide what comes
+ * into the table, evict.c and bulk.c decide what leaves it.
  */
 #ifndef HOSTROUTE_INDEX_H
 #define HOSTROUTE_INDEX_H
@@ -14,18 +14,18 @@ int hostroute_index_init(struct hostroute_table *table,
 			 const struct hostroute_limits *limits);
 void hostroute_index_exit(struct hostroute_table *table);
 
-/* Read functions: under RCU */
+/* Read functions. Context: RCU */
 struct hostroute *hostroute_index_find(struct hostroute_table *table,
 				       const struct hostroute_key *key);
 struct hostroute *hostroute_index_next(struct hostroute_table *table,
 				       unsigned long *id);
 u64 hostroute_index_serial(struct hostroute_table *table);
 
-/* Sizes: without the table's lock */
+/* Sizes. They take table->lock */
 void hostroute_index_hold_size(struct hostroute_table *table);
 void hostroute_index_resize(struct hostroute_table *table);
 
-/* Write functions: under the table's lock */
+/* Write functions. Context: table->lock */
 struct hostroute *hostroute_index_create(struct hostroute_table *table,
 					 const struct hostroute *model,
 					 const struct hostroute *old);

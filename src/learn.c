@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a claim that was believed does to the table. Pure: time and limits come in as
+ * Learning: what a claim that was believed does to the table. Pure: time and limits are
  * arguments.
  */
 #include "learn.h"
@@ -12,11 +12,11 @@
 #include <linux/minmax.h>
 #include <linux/ratelimit.h>
 
-/* One line a minute for the whole module: anybody can make namespaces. */
+/* One line a minute for the whole module, because anybody can make namespaces. */
 static struct ratelimit_state limit_log =
 	RATELIMIT_STATE_INIT_FLAGS(limit_log, 60 * HZ, 1, RATELIMIT_MSG_ON_RELEASE);
 
-/* A message about a known destination was believed. */
+/* Note in the route that a claim about its destination was accepted. */
 static void accept(struct hostroute_table *table, struct hostroute *route,
 		   const struct hostroute_claim *claim)
 {
@@ -39,8 +39,9 @@ static enum hostroute_outcome update(struct hostroute_table *table,
 	lockdep_assert_held(&table->lock);
 	if (mtu > route->mtu)
 		return HOSTROUTE_IGNORED_NOT_SMALLER;
-	/* The path's own MTU, the link's say, has come below what was learned:
-	 * no news about the rest of the path, and it may grow again.
+	/* The path's own MTU (of the link, for example) has dropped below the learned
+	 * one. Then the claim is no news about the rest of the path, and the path's own
+	 * MTU may grow again.
 	 */
 	if (mtu < route->mtu && mtu >= claim->estimate)
 		return HOSTROUTE_IGNORED_NOT_SMALLER;
@@ -57,14 +58,14 @@ static enum hostroute_outcome update(struct hostroute_table *table,
 	return HOSTROUTE_LOWERED;
 }
 
-/* A device may carry more than IP can use. */
+/* The MTU of a device may be more than IP can use. */
 static u16 estimate_of(const struct hostroute_claim *claim)
 {
 	return min(claim->estimate, HOSTROUTE_MTU_MAX);
 }
 
-/* What was unproven is proven by now, or vouched for. Its value counts for
- * nothing.
+/* A stronger claim replaces what an unproven or forwarded route had. The old MTU does not
+ * count, so the new one may also be larger.
  */
 static enum hostroute_outcome confirm(struct hostroute_table *table,
 				      struct hostroute *route,
@@ -95,8 +96,8 @@ static enum hostroute_outcome insert(struct hostroute_table *table,
 		return HOSTROUTE_IGNORED_FULL;
 	if (claim->dry_run)
 		return HOSTROUTE_LEARNED;
-	/* Each try makes work for the memory cgroup, too; what anybody can send is not
-	 * tried again within the tick.
+	/* A failed allocation costs the memory cgroup work, too. So a claim that anybody
+	 * can send does not cause another one within the same tick.
 	 */
 	if (hostroute_class_rank(claim->class) == HOSTROUTE_RANK_UNPROVEN &&
 	    table->starved == table->now)
@@ -124,15 +125,15 @@ static u32 floor_of(const struct hostroute_table *table, enum hostroute_class cl
 	       READ_ONCE(table->limits.min_mtu);
 }
 
-/* Is a claim of @class stronger than what is known? Proven and local are equals,
- * and neither is stronger than what is pinned.
+/* Whether a claim of @class is stronger than a route. Proven and local are equals, and
+ * neither is stronger than a pinned route.
  */
 static bool stronger(enum hostroute_class class, const struct hostroute *route)
 {
 	return route->class <= HOSTROUTE_CLASS_FORWARDED && class > route->class;
 }
 
-/* What a claim that is obeyed makes of a route, or of none. */
+/* For the tracepoint: what an accepted claim makes of @route, which may be NULL. */
 static struct hostroute aftermath(const struct hostroute *route,
 				  const struct hostroute_claim *claim, u32 mtu)
 {
@@ -145,7 +146,7 @@ static struct hostroute aftermath(const struct hostroute *route,
 		.ifindex = claim->ifindex,
 	};
 
-	/* Of one that is confirmed nothing stays. */
+	/* A route that is confirmed keeps nothing of what it was. */
 	if (route && !stronger(claim->class, route)) {
 		after.class = max_t(u8, route->class, claim->class);
 		after.previous_mtu = mtu < route->mtu ? route->mtu :
@@ -167,17 +168,17 @@ static void log_limit(const struct hostroute_table *table, u32 max,
 /**
  * hostroute_learn - act on a claim that was believed
  * @table:	the table
- * @claim:	what is claimed, by whom, when
+ * @claim:	the claim
  *
- * A known destination is updated in place and never counts again (KB 898060).
- * An increase is refused and does not extend the route's life (RFC 1191 6.3);
- * the same value again does. A pinned route may be lowered for a while, and
- * stays pinned (KB 244539).
+ * A known destination is updated in place and does not count again (KB 898060). An
+ * increase is refused and does not extend the life of the route (RFC 1191 6.3). The same
+ * MTU again extends it. A claim can lower a pinned route for a while; the route stays
+ * pinned (KB 244539).
  *
- * A dry run changes nothing but what time has changed already: what has expired
- * is taken out, as the sweep would do it.
+ * A dry run does not act on the claim. It takes out a route that has expired, as the
+ * sweep would do.
  *
- * Context: any but hardirq; takes the table's lock.
+ * Context: any but hardirq, RCU if @claim->known is not NULL; takes table->lock.
  * Return: LEARNED, LOWERED, REFRESHED, CONFIRMED, IGNORED_NOT_SMALLER,
  * OUTRANKED, IGNORED_FULL or PASSED_MEMORY.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What a claim that was believed does to the table. */
+/* Learning: what a claim that was believed does to the table. */
 #ifndef HOSTROUTE_LEARN_H
 #define HOSTROUTE_LEARN_H
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The MSS option of a SYN: how large a segment its sender takes. Lowered, it
- * keeps the other end from sending what will not fit on the way back.
+ * The MSS option of a SYN: the largest segment that the sender of the SYN accepts. If
+ * it is lowered, the other end does not send segments that are too big for the path
+ * back.
  *
- * hostroute_mss_parse() is pure: bytes in, places out. It reads a list as the
- * receiver's TCP does (RFC 9293 3.1, and what Linux makes of nonsense), so that
- * what one of them obeys the other has seen: options before a broken one count,
- * those after it do not, and of several the last is obeyed.
+ * hostroute_mss_parse() is pure: it takes bytes and returns offsets. It parses a list
+ * as the receiver's TCP does (RFC 9293 3.1, and as Linux does where a list is
+ * malformed). So it finds each option that the receiver may obey: options before a
+ * malformed one count, options after it do not, and of several MSS options the last is
+ * obeyed.
  */
 #include "mss.h"
 #include "../pmtu_hostroute.h"
@@ -19,16 +21,16 @@
 
 #define HEADERS		(sizeof(struct iphdr) + sizeof(struct tcphdr))
 
-/* RFC 5925; it signs the options, too. (RFC 2385 does not sign them.) */
+/* RFC 5925. TCP-AO signs the options as well, TCP-MD5 (RFC 2385) does not. */
 #define OPTION_TCP_AO	29
 
 /**
  * hostroute_mss_parse - find the MSS options in a list of TCP options
  * @list:	the list
- * @len:	its bytes, at most HOSTROUTE_MSS_LIST_MAX
+ * @len:	length of the list, bytes, at most HOSTROUTE_MSS_LIST_MAX
  * @found:	filled
  *
- * Any context.
+ * Context: any.
  */
 void hostroute_mss_parse(const u8 *list, unsigned int len,
 			 struct hostroute_mss_options *found)
@@ -70,8 +72,8 @@ static bool any_above(const u8 *list, const struct hostroute_mss_options *found,
 	return false;
 }
 
-/* A value at an odd place lies across two words of the checksum, each of its
- * bytes where the other would be.
+/* The checksum is a sum of 16-bit words. A value at an odd offset lies across two of
+ * them, so its bytes count as if they were swapped.
  */
 static __be16 summand(u16 value, unsigned int at)
 {
@@ -92,27 +94,28 @@ static void lower_all(struct sk_buff *skb, struct tcphdr *th,
 			continue;
 		list[at] = max >> 8;
 		list[at + 1] = max;
-		/* Left alone where the device is to fill it in. */
+		/* Does not change the field if the device is to compute the checksum. */
 		inet_proto_csum_replace2(&th->check, skb, summand(old, at),
 					 summand(max, at), false);
 	}
 }
 
 /**
- * hostroute_mss_lower - have a SYN ask for no more than fits an MTU
+ * hostroute_mss_lower - lower the MSS option of a SYN to what fits an MTU
  * @skb:	a TCP packet with SYN, data at the IP header; may be paged, cloned,
  *		GSO, or the first fragment of one
- * @mtu:	bytes, of the way that answers come
- * @dry_run:	only say what would become of it
+ * @mtu:	bytes; MTU of the path that answers take
+ * @dry_run:	change nothing, only return the result
  * @change:	filled when the return value is 1
  *
- * The option is only ever lowered, and never inserted. The checksum stays as
- * right, or wrong, as it was.
+ * The option is never raised and never inserted. The checksum is updated by the
+ * difference: if it was wrong, it stays wrong.
  *
- * Any context; pointers to the packet's headers may no longer hold afterwards.
- * Return: 1 if it was lowered, 0 if it is small enough, -ENOENT if there is
- * none, -EINVAL if there is none before the list makes no sense, -EKEYREJECTED
- * if it is signed, -ENOMEM.
+ * Context: any. Pointers to the packet's headers may be invalid afterwards.
+ * Return: 1 if the option was lowered; 0 if it is small enough, or @mtu is below
+ * HOSTROUTE_MTU_MIN; -ENOENT if there is no MSS option; -EINVAL if there is none before
+ * the list or the header becomes malformed; -EKEYREJECTED if the options are signed;
+ * -ENOMEM.
  */
 int hostroute_mss_lower(struct sk_buff *skb, u32 mtu, bool dry_run,
 			struct hostroute_mss_change *change)

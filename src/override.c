@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Which devices have an MTU that the administrator has set. */
+/* The devices on which the administrator has set an MTU. */
 #include "override.h"
 #include "../pmtu_hostroute.h"
 
@@ -10,13 +10,15 @@
 /* Written under src/device.c's mutex, read under RCU. */
 static DEFINE_HASHTABLE(overrides, 6);
 
-/* Bytes that this host may use. */
+/* The MTU that this host may use, bytes. The administrator can write a value below the
+ * minimum of IP.
+ */
 u32 hostroute_override_limit(const struct hostroute_override *override)
 {
 	return max(READ_ONCE(override->mtu), HOSTROUTE_MTU_MIN);
 }
 
-/* Context: RCU. Return: NULL if none is in force on @dev. */
+/* Context: RCU. Return: NULL if no MTU is in force on @dev. */
 struct hostroute_override *hostroute_override_find(const struct net_device *dev)
 {
 	struct hostroute_override *override;
@@ -28,11 +30,11 @@ struct hostroute_override *hostroute_override_find(const struct net_device *dev)
 }
 
 /**
- * hostroute_override_mtu - the MTU that this host may use on a device
+ * hostroute_override_mtu - the MTU that is set on a device
  * @dev: any device
  *
- * Context: any. Return: bytes, possibly above the link's MTU;
- * HOSTROUTE_OVERRIDE_NONE if none is set.
+ * Context: any.
+ * Return: bytes, possibly above the link's MTU; HOSTROUTE_OVERRIDE_NONE if none is set.
  */
 u32 hostroute_override_mtu(const struct net_device *dev)
 {
@@ -52,7 +54,7 @@ void hostroute_override_add(struct hostroute_override *override)
 	hash_add_rcu(overrides, &override->node, (unsigned long)override->dev);
 }
 
-/* Context: src/device.c's mutex; readers may see it for a grace period. */
+/* Context: src/device.c's mutex. RCU readers may see it for another grace period. */
 void hostroute_override_remove(struct hostroute_override *override)
 {
 	hash_del_rcu(&override->node);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The MTU that the administrator has set on a device, below the link's, and which
- * devices have one. How it is set is src/device.c's.
+ * The devices on which the administrator has set an MTU for this host to use, below the
+ * link's. src/device.c sets and removes it.
  */
 #ifndef HOSTROUTE_OVERRIDE_H
 #define HOSTROUTE_OVERRIDE_H
@@ -10,13 +10,14 @@
 #include <linux/netdevice.h>
 #include <linux/types.h>
 
-#define HOSTROUTE_OVERRIDE_NONE	U32_MAX		/* the registry's 0xFFFFFFFF */
+/* No MTU is set: 0xFFFFFFFF, as in the registry value MTU (KB 898060). */
+#define HOSTROUTE_OVERRIDE_NONE	U32_MAX
 
 /**
- * struct hostroute_override - a device with an MTU of its own
+ * struct hostroute_override - the MTU that is set on a device
  * @node:	in the hash while it is in force; RCU
  * @dev:	the device
- * @mtu:	as it was written; one word
+ * @mtu:	bytes, as the administrator wrote it; one word, READ_ONCE()
  */
 struct hostroute_override {
 	struct hlist_node	node;

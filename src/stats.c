@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Counters: one per outcome, per CPU, summed when read. Names and verdicts
- * come from HOSTROUTE_OUTCOMES in stats.h.
+ * Counters: one for each outcome on each CPU, summed when they are read. Names and
+ * verdicts come from HOSTROUTE_OUTCOMES in stats.h.
  */
 #include "stats.h"
 
@@ -26,6 +26,14 @@ const char *hostroute_stats_name(enum hostroute_outcome outcome)
 	return outcomes[outcome].name;
 }
 
+/**
+ * hostroute_stats_read - the sum of a counter over all CPUs
+ * @stats:	the counters of a namespace
+ * @outcome:	which of them
+ *
+ * Context: any. CPUs may go on counting while it is summed.
+ * Return: the sum, which wraps.
+ */
 unsigned long hostroute_stats_read(const struct hostroute_stats __percpu *stats,
 				   enum hostroute_outcome outcome)
 {
@@ -41,8 +49,8 @@ unsigned long hostroute_stats_read(const struct hostroute_stats __percpu *stats,
  * hostroute_stats_verdict - the one place where an outcome becomes a verdict
  * @outcome: what became of a message
  *
- * Return: NF_DROP for what was acted on or refused, NF_ACCEPT for what is left
- * to the stock path; when in doubt, NF_ACCEPT.
+ * Return: NF_DROP for a message that was acted on or refused, NF_ACCEPT for one that is
+ * left to the stock path; when in doubt, NF_ACCEPT.
  */
 unsigned int hostroute_stats_verdict(enum hostroute_outcome outcome)
 {

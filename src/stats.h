@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Every outcome, its counter and its verdict: one list, from which the enum, the names
- * in the file stats, the reasons in tracepoints and the verdicts are made.
+ * All outcomes, their counters and their verdicts in one list. The enum, the names in
+ * the sysfs file stats, the reasons in tracepoints and the verdicts are generated from
+ * it.
  */
 #ifndef HOSTROUTE_STATS_H
 #define HOSTROUTE_STATS_H
@@ -10,11 +11,11 @@
 #include <linux/types.h>
 
 /*
- * X(symbol, name under stats/, what the hook does with the message)
+ * X(symbol, name in the file stats, what the LOCAL_IN hook does with the message)
  *
- * CONSUME: it was acted on or refused, and the stock path must not see it.
- * PASS: the stock path gets it untouched.
- * EVENT: no message's outcome, only a counter.
+ * CONSUME: the message was acted on or refused, and the stock path must not see it.
+ * PASS: the stock path gets the message unchanged.
+ * EVENT: a counter only; no verdict at LOCAL_IN depends on it.
  */
 #define HOSTROUTE_OUTCOMES(X)						\
 	X(RECEIVED,		"received",		EVENT)		\
@@ -99,8 +100,8 @@
 
 /**
  * enum hostroute_outcome - what became of a message, or happened to a route
- *
- * HOSTROUTE_CONTINUE is no outcome: the check found nothing to object to.
+ * @HOSTROUTE_OUTCOMES: each symbol of the list above, with HOSTROUTE_ before it
+ * @HOSTROUTE_CONTINUE: not an outcome; a check returns it when it has no objection
  */
 enum hostroute_outcome {
 #define X(symbol, name, verdict) HOSTROUTE_##symbol,
@@ -110,13 +111,15 @@ enum hostroute_outcome {
 	HOSTROUTE_CONTINUE = HOSTROUTE_OUTCOME_COUNT,
 };
 
-/* Room for a name, and its NUL. */
+/* Large enough for each name with its NUL, which stats.c checks at build time. */
 #define HOSTROUTE_STATS_NAME_SIZE	32
 
+/* The counters of a namespace on one CPU. */
 struct hostroute_stats {
 	unsigned long count[HOSTROUTE_OUTCOME_COUNT];
 };
 
+/* Context: any. */
 static inline void hostroute_stats_inc(struct hostroute_stats __percpu *stats,
 				       enum hostroute_outcome outcome)
 {

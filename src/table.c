@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A host route in its table: its age, its MTU, its class, and its place among those of
- * its rank. The unproven are in an array (one is evicted at random), the trusted in the
- * lru list, both in a list by age.
+ * A host route in its table: its age, its MTU, its class, and its place in the pool of
+ * its rank. Unproven routes are in an array, so that one can be evicted at random;
+ * trusted routes are in the lru list. Both are in a list by age.
  */
 #include "table.h"
 #include "../pmtu_hostroute.h"
@@ -12,12 +12,15 @@
 #include <linux/minmax.h>
 
 /**
- * hostroute_table_expires - when a route, or what lowered it, ends by age
- * @table:	whose limits apply
- * @route:	under RCU or the table's lock
+ * hostroute_table_expires - when a route expires
+ * @table:	has the limits
+ * @route:	a route of the table
  *
- * The limit is read anew each time: a changed one acts on every route at once.
- * Return: boot time in ns, 0: never.
+ * A pinned route does not expire, but the claim that lowered it does. The limit is read
+ * anew each time, so a new limit acts on all routes at once.
+ *
+ * Context: RCU or table->lock.
+ * Return: boot time, ns; 0: never.
  */
 u64 hostroute_table_expires(const struct hostroute_table *table,
 			    const struct hostroute *route)
@@ -33,7 +36,15 @@ u64 hostroute_table_expires(const struct hostroute_table *table,
 	return life ? atomic64_read(&route->updated) + (u64)life * NSEC_PER_SEC : 0;
 }
 
-/* 64 bits of nanoseconds do not wrap in 584 years of uptime. */
+/**
+ * hostroute_table_lapsed - has a route expired, or what lowered a pinned one?
+ * @table:	has the limits
+ * @route:	a route of the table
+ * @now:	boot time, ns; does not wrap in 584 years of uptime
+ *
+ * Context: RCU or table->lock.
+ * Return: true if so.
+ */
 bool hostroute_table_lapsed(const struct hostroute_table *table,
 			    const struct hostroute *route, u64 now)
 {
@@ -43,12 +54,13 @@ bool hostroute_table_lapsed(const struct hostroute_table *table,
 }
 
 /**
- * hostroute_table_expired - has a route outlived its last accepted message?
- * @table:	whose limits apply
- * @route:	to judge; under RCU or the table's lock
+ * hostroute_table_expired - has a route expired?
+ * @table:	has the limits
+ * @route:	a route of the table
  * @now:	boot time, ns
  *
- * Return: false for a pinned one, always.
+ * Context: RCU or table->lock.
+ * Return: true if so; never for a pinned route.
  */
 bool hostroute_table_expired(const struct hostroute_table *table,
 			     const struct hostroute *route, u64 now)
@@ -57,7 +69,7 @@ bool hostroute_table_expired(const struct hostroute_table *table,
 	       hostroute_table_lapsed(table, route, now);
 }
 
-/* It happened to this one: counted, and shown to those who watch. */
+/* Count what happened to a route, and fire the tracepoint. Context: table->lock. */
 void hostroute_table_note(struct hostroute_table *table, const struct hostroute *route,
 			  enum hostroute_outcome what)
 {
@@ -73,13 +85,23 @@ static void note_mtu(struct hostroute_table *table, const struct hostroute *rout
 
 	if (!unproven && mtu < table->smallest_mtu)
 		WRITE_ONCE(table->smallest_mtu, mtu);
-	/* Who claimed this may have claimed less. */
+	/* The claim may have been lower, and was raised to this minimum. Then the route
+	 * concerns datagrams of any size: src/ipv4/datagram.c clears their DF.
+	 */
 	if (unproven && mtu <= READ_ONCE(table->limits.min_mtu_unproven))
 		mtu = HOSTROUTE_MTU_MIN;
 	if (mtu < table->smallest_any)
 		WRITE_ONCE(table->smallest_any, mtu);
 }
 
+/**
+ * hostroute_table_set_mtu - change the MTU of a route and of its clones
+ * @table:	the table
+ * @route:	a route of the table
+ * @mtu:	bytes; no change if it is the same
+ *
+ * Context: table->lock.
+ */
 void hostroute_table_set_mtu(struct hostroute_table *table, struct hostroute *route,
 			     u32 mtu)
 {
@@ -92,8 +114,15 @@ void hostroute_table_set_mtu(struct hostroute_table *table, struct hostroute *ro
 	hostroute_clone_sync(route);
 }
 
-/* The last of the array moves into the hole: storing where there is something
- * takes no memory, so this cannot fail.
+/**
+ * hostroute_table_give_slot_back - take a route out of the array of unproven routes
+ * @table:	the table
+ * @route:	a route in the array
+ *
+ * The last entry of the array moves to its slot. This cannot fail: to store over an
+ * entry takes no memory.
+ *
+ * Context: table->lock.
  */
 void hostroute_table_give_slot_back(struct hostroute_table *table,
 				    struct hostroute *route)
@@ -107,7 +136,7 @@ void hostroute_table_give_slot_back(struct hostroute_table *table,
 	xa_erase(&table->unproven, table->slots);
 }
 
-/* One of this class more, or less. */
+/* Add @n routes to the count of @class. Only forwarded ones are counted by class. */
 static void count_class(struct hostroute_table *table, enum hostroute_class class,
 			int n)
 {
@@ -116,6 +145,13 @@ static void count_class(struct hostroute_table *table, enum hostroute_class clas
 		WRITE_ONCE(table->forwarded, table->forwarded + n);
 }
 
+/**
+ * hostroute_table_join - put a route in the pool of its rank
+ * @table:	the table
+ * @route:	in no pool; if its rank is unproven it has a slot already
+ *
+ * Context: table->lock.
+ */
 void hostroute_table_join(struct hostroute_table *table, struct hostroute *route)
 {
 	enum hostroute_rank rank = hostroute_rank_of(route);
@@ -131,7 +167,15 @@ void hostroute_table_join(struct hostroute_table *table, struct hostroute *route
 	note_mtu(table, route);
 }
 
-/* @heir: has its slot already, or NULL. */
+/**
+ * hostroute_table_leave - take a route out of the pool of its rank
+ * @table:	the table
+ * @route:	in its pool
+ * @heir:	the route that takes its place, or NULL; if its rank is unproven, it has
+ *		the slot of @route already
+ *
+ * Context: table->lock.
+ */
 void hostroute_table_leave(struct hostroute_table *table, struct hostroute *route,
 			   const struct hostroute *heir)
 {
@@ -148,11 +192,16 @@ void hostroute_table_leave(struct hostroute_table *table, struct hostroute *rout
 		hostroute_table_give_slot_back(table, route);
 }
 
+/* Context: table->lock. The class may only go up: a route that enters the unproven rank
+ * needs a slot.
+ */
 void hostroute_table_change_class(struct hostroute_table *table,
 				  struct hostroute *route,
 				  enum hostroute_class class)
 {
-	/* Not out and in again: for an instant nothing would seem to apply. */
+	/* Do not leave the pool and join it again: for an instant, no route might seem to
+	 * apply, and an unproven route would lose its slot.
+	 */
 	if (hostroute_class_rank(class) == hostroute_rank_of(route)) {
 		count_class(table, route->class, -1);
 		WRITE_ONCE(route->class, class);
@@ -164,7 +213,16 @@ void hostroute_table_change_class(struct hostroute_table *table,
 	hostroute_table_join(table, route);
 }
 
-/* The count does not move. What was learned is of no account any more. */
+/**
+ * hostroute_table_make_pinned - turn a route into a pinned one
+ * @table:	the table
+ * @route:	a route of the table, of any class
+ * @mtu:	bytes
+ *
+ * What was learned is dropped. The number of routes does not change.
+ *
+ * Context: table->lock.
+ */
 void hostroute_table_make_pinned(struct hostroute_table *table, struct hostroute *route,
 				 u32 mtu)
 {
@@ -179,7 +237,9 @@ void hostroute_table_make_pinned(struct hostroute_table *table, struct hostroute
 	hostroute_table_note(table, route, HOSTROUTE_PINNED);
 }
 
-/* A pinned route that was lowered is the administrator's value again. */
+/* Give a pinned route that a message lowered the administrator's MTU back. Of another
+ * route nothing changes. Context: table->lock.
+ */
 void hostroute_table_restore(struct hostroute_table *table, struct hostroute *route)
 {
 	if (!hostroute_is_lowered(route))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Numbers and words that user space writes. A value that is not understood whole is
- * refused.
+/* Parsing of numbers and words that user space writes. A value is refused unless all of
+ * it can be parsed.
  */
 #include "text.h"
 
@@ -8,7 +8,7 @@
 #include <linux/kstrtox.h>
 #include <linux/string.h>
 
-/* What follows a NUL would not be looked at. */
+/* Callers refuse input with a NUL: the parsers stop there and would ignore the rest. */
 bool hostroute_text_has_nul(const char *buf, size_t len)
 {
 	return strnlen(buf, len) != len;
@@ -16,7 +16,7 @@ bool hostroute_text_has_nul(const char *buf, size_t len)
 
 /**
  * hostroute_text_next - take the next word off a line
- * @line:	the rest of the line; moved past the word, which gets a NUL
+ * @line:	the rest of the line; moved past the word, which is terminated by a NUL
  *
  * Return: the word, without blanks; NULL when none is left.
  */
@@ -38,9 +38,9 @@ char *hostroute_text_next(char **line)
  * hostroute_text_word - find a word in a list
  * @buf:	the word; may end in a newline
  * @words:	the list, ends with NULL
- * @value:	its index, when the return value is 0
+ * @value:	index of the word, set when the return value is 0
  *
- * Return: 0 or -EINVAL.
+ * Return: 0, or -EINVAL if the word is not in the list.
  */
 int hostroute_text_word(const char *buf, const char * const *words, u32 *value)
 {
@@ -56,15 +56,16 @@ int hostroute_text_word(const char *buf, const char * const *words, u32 *value)
 }
 
 /**
- * hostroute_text_number - read a number
+ * hostroute_text_number - parse a number
  * @buf:	the number; may end in a newline
  * @min:	smallest that is allowed
  * @max:	largest that is allowed
- * @value:	the number, when the return value is 0
+ * @value:	the number, set when the return value is 0
  *
- * Decimal only: "010" and "0x10" are more likely a mistake than meant.
+ * Decimal only: "010" is ten, and "0x10" is refused. An octal or hexadecimal number is
+ * more likely a mistake than intended.
  *
- * Return: 0, -EINVAL or -ERANGE.
+ * Return: 0, -EINVAL if it is not a number, or -ERANGE.
  */
 int hostroute_text_number(const char *buf, u32 min, u32 max, u32 *value)
 {

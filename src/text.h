@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Numbers and words that user space writes. Pure. */
+/* Parsing of numbers and words that user space writes. Pure: no state, no locks. */
 #ifndef HOSTROUTE_TEXT_H
 #define HOSTROUTE_TEXT_H
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which tracepoint an outcome fires: here, and nowhere else. Other files say what
- * happened, as they say it to the counters; src/events.h says how it is shown.
+ * From outcomes to tracepoints. No other file fires a tracepoint: others report what
+ * happened by the outcome that they count. src/events.h has the fields.
  */
 #include "trace.h"
 
@@ -26,7 +26,7 @@ static bool has_ports(u8 protocol)
 	}
 }
 
-/* The beginning of the quoted transport, as much of it as is there. */
+/* The ports and the sequence number of the quoted packet, as far as they are quoted. */
 static void peek_transport(const struct sk_buff *skb, unsigned int at,
 			   struct hostroute_msg *msg)
 {
@@ -43,7 +43,9 @@ static void peek_transport(const struct sk_buff *skb, unsigned int at,
 		msg->seq = ntohl(*s);
 }
 
-/* What a message that was not parsed to its end says, as far as it says it. */
+/* What the parser did not reach in a message, because it refused the message before. The
+ * message may end anywhere.
+ */
 static void peek(const struct sk_buff *skb, struct hostroute_msg *msg)
 {
 	unsigned int at = skb_network_offset(skb) + ip_hdrlen(skb);
@@ -69,7 +71,9 @@ static void peek(const struct sk_buff *skb, struct hostroute_msg *msg)
 		peek_transport(skb, at + inner->ihl * 4, msg);
 }
 
-/* A message as it is shown. */
+/* The message as the tracepoint shows it: ports and sequence number only if it is of a
+ * protocol that has them.
+ */
 static struct hostroute_msg readable(const struct sk_buff *skb,
 				     const struct hostroute_msg *parsed)
 {
@@ -93,8 +97,10 @@ static struct hostroute_msg readable(const struct sk_buff *skb,
  * @msg:	the same, parsed, or as the parser left it when it refused
  * @outcome:	what became of it
  *
- * Fires "ignored" or "deferred" unless the message was obeyed, which has an event
- * of the route's. Context: any but hardirq.
+ * Fires "ignored" or "deferred". A message that was accepted fires neither:
+ * hostroute_trace_route() fires an event of its host route.
+ *
+ * Context: any but hardirq.
  */
 void hostroute_trace_message_watched(unsigned int netns,
 				     const struct sk_buff *skb,
@@ -124,7 +130,7 @@ void hostroute_trace_message_watched(unsigned int netns,
 	}
 }
 
-/* Does anybody watch what is learned? Any context. */
+/* Whether any tracepoint for accepted claims is enabled. Context: any. */
 bool hostroute_trace_learning(void)
 {
 	return trace_learned_enabled() || trace_recorded_enabled() ||
@@ -136,10 +142,10 @@ bool hostroute_trace_learning(void)
  * hostroute_trace_route - something happened to a host route
  * @netns:	inode of the namespace
  * @route:	as it is now; if it leaves the table, as it was last
- * @what:	what happened; most outcomes happen to no route, and fire nothing
- * @observed:	it would have happened (mode=observe)
+ * @what:	what happened; an outcome that does not concern a route fires nothing
+ * @observed:	it only would have happened (mode=observe)
  *
- * Context: the table's lock.
+ * Context: table->lock.
  */
 void hostroute_trace_route(unsigned int netns,
 			   const struct hostroute *route,
@@ -193,10 +199,12 @@ void hostroute_trace_route(unsigned int netns,
 /**
  * hostroute_trace_socket - something happened to a TCP socket
  * @netns:	inode of the namespace
- * @sk:		the socket, its spinlock held
+ * @sk:		the socket
  * @what:	what happened
- * @mtu:	bytes, what it sends by from now on; 0: to be seen; of a claim that
- *		waited: what was claimed
+ * @mtu:	bytes; the MTU that the socket uses from now on, 0: not known yet; of a
+ *		claim that waited, the MTU that was claimed
+ *
+ * Context: the spinlock of @sk.
  */
 void hostroute_trace_socket(unsigned int netns, const struct sock *sk,
 			    enum hostroute_outcome what, u32 mtu)
@@ -231,7 +239,7 @@ void hostroute_trace_socket(unsigned int netns, const struct sock *sk,
  * @state:	of the hook
  * @skb:	the SYN
  * @change:	what was lowered
- * @observed:	it would have been (mode=observe)
+ * @observed:	it only would have been (mode=observe)
  *
  * Context: any but hardirq.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What happens, for the tracepoints in src/events.h. */
+/* Reports for the tracepoints in src/events.h. */
 #ifndef HOSTROUTE_TRACE_H
 #define HOSTROUTE_TRACE_H
 
@@ -19,7 +19,7 @@ void hostroute_trace_message_watched(unsigned int netns, const struct sk_buff *s
 				     const struct hostroute_msg *msg,
 				     enum hostroute_outcome outcome);
 
-/* Called for every message: no call unless a tracepoint is on. */
+/* Every message comes here. It costs a call only while a tracepoint is enabled. */
 static inline void hostroute_trace_message(unsigned int netns,
 					   const struct sk_buff *skb,
 					   const struct hostroute_msg *msg,
