@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """What "make bench" measures, and against which goal. Runs in the guest: makes the
-networks, loads and unloads the module, and has tests/bench/bench.c do the work. A
+networks, loads and unloads the module; tests/bench/bench.c does the work. A
 line of JSON for each result on standard output, a line of what comes next on
 standard error.
 
-Stock and module take turns in one guest; what is told is the median of all turns,
-and how far they are apart.
+Stock and module take turns in one guest; reported are the median of all turns, and
+how far they are apart.
 """
 
 import collections
@@ -19,8 +19,10 @@ import sys
 import time
 import traceback
 
-import lab
-from lab import get, put
+from lab.namespace import Namespace, veth
+from lab.system import get, put, run
+from lab.wire import open_tun
+
 
 ROUNDS = 5
 BATCHES = 5		# as in bench.c
@@ -98,7 +100,7 @@ class Report:
     def ratio(self, row, work, stock, module, limit, noise=0.1, unit="instructions",
               base=0, typical=middle):
         """@stock, @module: as often as it was measured. @limit: of their ratio; None:
-        it is told, and has no goal. @noise: what the repetitions are claimed to
+        it is reported, and has no goal. @noise: what the repetitions are claimed to
         agree within. @base: part of both that is not to be judged, the way to where
         they begin. @typical: of all that was measured."""
         apart = max(spread(stock), spread(module))
@@ -107,7 +109,7 @@ class Report:
         if apart > noise and self._exact:
             verdict = "unsteady"
         elif limit is None:
-            verdict = "told"
+            verdict = "reported"
         else:
             verdict = "met" if value <= limit else "missed"
         self._put(row, work=work, unit=unit, stock=typical(stock), module=typical(module),
@@ -139,8 +141,8 @@ class Host:
     Messages come in by a tun device."""
 
     def __init__(self, rules=False):
-        self.ns = lab.Namespace("bench")
-        self._tun = lab.open_tun(self.ns, "tun0")
+        self.ns = Namespace("bench")
+        self._tun = open_tun(self.ns, "tun0")
         self.ns.ip("link set lo up", "link set tun0 up", "addr add 192.0.2.1/24 dev tun0",
                    "link add dummy0 type dummy", "link set dummy0 arp on up",
                    f"addr add {HERE}/24 dev dummy0",
@@ -148,11 +150,8 @@ class Host:
                    f"route add default via {ROUTER} rto_min 10s")
         self.ns.sysctl(ip_forward=1)
         if rules:
-            self.nft(RULES)
+            self.ns.nft(RULES)
         settle()
-
-    def nft(self, text):
-        self.ns.run("nft", "-f", "-", input=text)
 
     def bench(self, *args):
         """Pairs of a name and a figure, as they come."""
@@ -203,7 +202,7 @@ class Tenant(Host):
     def __init__(self):
         if not os.path.isdir(self.GROUPS):
             os.mkdir(self.GROUPS)
-            lab.run("mount", "-t", "cgroup2", "none", self.GROUPS)
+            run("mount", "-t", "cgroup2", "none", self.GROUPS)
             put(f"{self.GROUPS}/cgroup.subtree_control", "+memory")
         os.mkdir(self.GROUP)
         put(f"{self.GROUP}/cgroup.procs", os.getpid())
@@ -228,13 +227,13 @@ class Cable(Host):
 
     def __init__(self, rules=False):
         super().__init__(rules)
-        self.peer = lab.Namespace("peer")
-        self.ns.ip(*lab.veth("eth0", self.peer, "eth0"), f"addr add {self.HERE}/24 dev eth0")
+        self.peer = Namespace("peer")
+        self.ns.ip(*veth("eth0", self.peer, "eth0"), f"addr add {self.HERE}/24 dev eth0")
         self.peer.ip("link set lo up", "link set eth0 up", f"addr add {self.PEER}/24 dev eth0")
         if rules:
-            self.peer.run("nft", "-f", "-", input=RULES)
+            self.peer.nft(RULES)
         for ns in (self.ns, self.peer):
-            lab.wait_for(lambda ns=ns: ns.device("eth0", "operstate") == "up", "eth0")
+            ns.wait_until_up("eth0")
         settle()
 
     def stream(self, size=256 << 20):
@@ -243,7 +242,7 @@ class Cable(Host):
         for cache in glob.glob("/sys/kernel/slab/*/shrink"):
             put(cache, 1)
         with open(self.ns.file, "rb") as here, open(self.peer.file, "rb") as there:
-            out = lab.run("/bin/bench", "stream", f"/proc/self/fd/{here.fileno()}",
+            out = run("/bin/bench", "stream", f"/proc/self/fd/{here.fileno()}",
                           f"/proc/self/fd/{there.fileno()}", self.PEER, str(size),
                           pass_fds=(here.fileno(), there.fileno()))
         return float(out.split()[1])
@@ -260,12 +259,12 @@ def settle():
 
 @contextlib.contextmanager
 def inserted(file, name, *params):
-    lab.run("insmod", file, *params)
+    run("insmod", file, *params)
     try:
         settle()
         yield
     finally:
-        lab.run("rmmod", name)
+        run("rmmod", name)
         settle()
 
 
@@ -418,8 +417,8 @@ def learning(report):
         for size in SIZES:
             report.ratio("P4", f"learn a destination ({name}) at {size:,}",
                          seen[False, size], seen[True, size], 1.0, base=base)
-            for who, with_module in (("stock", False), ("module", True)):
-                report.curve(f"{who} ({name})", size, middle(seen[with_module, size]) - base)
+            for variant, with_module in (("stock", False), ("module", True)):
+                report.curve(f"{variant} ({name})", size, middle(seen[with_module, size]) - base)
 
 
 def lowering(report):
@@ -573,7 +572,7 @@ def memory(report):
     report.value("P10", "a host route with one clone", (cloned - before) / count, 512, "bytes")
 
 
-# Who evicts by a second chance pays for many at once, and then for none: a mean.
+# Eviction by a second chance costs much at once, and then nothing for many: a mean.
 EVICTIONS = 0.3
 
 
@@ -645,7 +644,7 @@ def held_off(report, host, work):
         put(longest, 0)
         return value
 
-    lab.run("insmod", "/modules/held.ko")
+    run("insmod", "/modules/held.ko")
     read()
     settle()
     idle = read()
@@ -654,7 +653,7 @@ def held_off(report, host, work):
     settle()
     worst = read()
     assert host.ns.count() <= 10
-    lab.run("rmmod", "held")
+    run("rmmod", "held")
     report.value("P12", work, worst, 1e6, "ns", stock=idle)
 
 
@@ -670,7 +669,7 @@ def routing(report):
             host.ns.ip("link set tun0 mtu 1400")
             for _ in range(ROUNDS):
                 seen["data", False].append(host.one("forward", "data", FAR, 20000))
-                host.nft(CLAMP)
+                host.ns.nft(CLAMP)
                 seen["syn", False].append(host.one("forward", "syn", FAR, 20000))
                 host.ns.run("nft", "delete", "table", "ip", "mss")
                 with module():

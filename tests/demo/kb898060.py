@@ -15,12 +15,17 @@ import struct
 import sys
 import time
 
-import lab
-from lab import ACK, FIN, RST, SYN, Path
+from lab.messages import frag_needed, quote_of
+from lab.namespace import accept
+from lab.packets import ACK, FIN, RST, SYN, parse
+from lab.path import MTU, PORT, Path
+from lab.system import TIMEOUT, one_cpu, run, wait_for
+from lab.transfer import abort_on_close, receive, retransmissions
+from lab.wire import Capture, write_pcap
+
 
 MODULE, OUT = sys.argv[1], pathlib.Path(sys.argv[2])
-PORT, CLIENT_PORT = 3389, 1083
-MTU = 320
+CLIENT_PORT = 1083
 ANSWER = bytes(range(256)) + bytes(77)     # the KB's 333 bytes
 PATIENCE = 4.0                             # the client's, seconds
 FILLED = 100                               # host routes that fill the table in run 2
@@ -49,7 +54,7 @@ def describe(frame):
     if frame.icmp:
         if not frame.frag_needed:
             return f"ICMP {frame.icmp}"
-        quoted = lab.parse(frame.quote + bytes(12))
+        quoted = parse(frame.quote + bytes(12))
         return (f"ICMP type 3 code 4, next-hop MTU {frame.mtu}, quote: total length "
                 f"{quoted.length}, id {quoted.ident}, DF {'set' if quoted.df else 'off'}")
     flags = " ".join(n for bit, n in ((SYN, "SYN"), (FIN, "FIN"), (RST, "RST"), (ACK, "ACK"))
@@ -81,14 +86,12 @@ class Play:
         self.path = Path(MTU)
         for ns in (self.path.srv, self.path.cli):
             ns.sysctl(tcp_timestamps=0)
-        self.client_link = lab.Capture(self.path.rtr, "toclient")
+        self.client_link = Capture(self.path.rtr, "toclient")
         self.listener = self.path.srv.listen(Path.SRV, PORT)
 
     def connect(self, port=0):
         cli = self.path.cli.connect((Path.SRV, PORT), bind=(Path.CLI, port) if port else None)
-        srv, _ = self.listener.accept()
-        srv.settimeout(lab.TIMEOUT)
-        return cli, srv
+        return cli, accept(self.listener)
 
     def conversation(self):
         """The KB's messages in the KB's order. True if the client got its answer,
@@ -96,23 +99,23 @@ class Play:
         cli, srv = self.connect(CLIENT_PORT)
         for sender, receiver, length in ((cli, srv, 39), (srv, cli, 11), (cli, srv, 280)):
             sender.sendall(bytes(length))
-            lab.receive(receiver, length)
+            receive(receiver, length)
         time.sleep(0.3)  # frame 8: the delayed ACK, alone
         cli.sendall(bytes(132))
-        lab.receive(srv, 132)
+        receive(srv, 132)
         srv.sendall(ANSWER)
         cli.settimeout(PATIENCE)
         try:
-            answered = lab.receive(cli, len(ANSWER)) == ANSWER
+            answered = receive(cli, len(ANSWER)) == ANSWER
         except TimeoutError:
             answered = False
-        cli.settimeout(lab.TIMEOUT)
+        cli.settimeout(TIMEOUT)
         cli.sendall(bytes(9))
         cli.shutdown(socket.SHUT_WR)
-        lab.receive(srv, 10)
+        receive(srv, 10)
         if not answered:
             # The server gives the session up: what it could not send is lost.
-            srv.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            abort_on_close(srv)
         srv.close()
         try:
             peaceful = cli.recv(1) == b""
@@ -123,33 +126,34 @@ class Play:
 
     def frames(self):
         """Of the conversation, on the server's link."""
-        return [f for f in self.path.wire.frames if CLIENT_PORT in (f.sport, f.dport) or
+        return [f for f in self.path.wire.frames if f.carries(CLIENT_PORT) or
                 f.frag_needed and f.quote[22:24] == CLIENT_PORT.to_bytes(2, "big")]
 
     def first_message(self):
-        """The conversation up to the router's word, shown and judged. What the
-        applications saw, all frames, the answer's packets after that word."""
+        """The conversation up to the router's message, shown and judged. Returns what
+        the applications saw, all frames, that message, and the answer's packets
+        before and after it."""
         outcome = self.conversation()
         frames = self.frames()
         show(frames)
-        told = next(f for f in frames if f.frag_needed)
-        before, after = answers(frames, told)
+        message = next(f for f in frames if f.frag_needed)
+        before, after = answers(frames, message)
         judge(len(before) == 1 and before[0].length == 373,
               "the 333 bytes go out in 373, too big")
-        return outcome, frames, told, before, after
+        return outcome, frames, message, before, after
 
     def end(self, pcap):
-        lab.write_pcap(OUT / f"{pcap}-server-link.pcap", self.path.wire.stop())
-        lab.write_pcap(OUT / f"{pcap}-client-link.pcap", self.client_link.stop())
+        write_pcap(OUT / f"{pcap}-server-link.pcap", self.path.wire.stop())
+        write_pcap(OUT / f"{pcap}-client-link.pcap", self.client_link.stop())
         self.listener.close()
         self.path.close()
 
 
-def answers(frames, told):
-    """Packets with the server's answer before and after the router spoke."""
+def answers(frames, message):
+    """Packets with the server's answer before and after the router's message."""
     packets = [f for f in frames if f.src == Path.SRV and f.data and f.data != 11]
-    return ([f for f in packets if f.time <= told.time],
-            [f for f in packets if f.time > told.time])
+    return ([f for f in packets if f.time <= message.time],
+            [f for f in packets if f.time > message.time])
 
 
 def stock():
@@ -160,9 +164,9 @@ def stock():
     fragments = [f for f in play.client_link.frames if f.fragment]
     say("  on the router's link to the client:")
     show(fragments, "fragments")
-    told = next(f for f in frames if f.frag_needed)
-    _, after = answers(frames, told)
-    judge(told.mtu == MTU, f"the router asks for {MTU}")
+    message = next(f for f in frames if f.frag_needed)
+    _, after = answers(frames, message)
+    judge(message.mtu == MTU, f"the router asks for {MTU}")
     judge(after and all(f.data == 333 and not f.df for f in after),
           "the 333 bytes come again at full size with DF off: the stock kernel takes "
           "no MTU below 552 and gives path MTU discovery up")
@@ -182,10 +186,8 @@ def fault():
         for n, address in enumerate(addresses, 1):
             with srv.connect((address, 8080)) as s:
                 s.sendall(ANSWER)
-                peer, _ = listener.accept()
-                with peer:
-                    peer.settimeout(lab.TIMEOUT)
-                    lab.receive(peer, len(ANSWER))
+                with accept(listener) as peer:
+                    receive(peer, len(ANSWER))
             if n % 25 == 0:
                 say(f"  {n} host routes learned from real connections, count {srv.count()}")
     judge(srv.count() == FILLED, f"count is {FILLED}, the maximum")
@@ -194,7 +196,7 @@ def fault():
     judge(len(after) >= 3 and all(f.length == 373 and f.df for f in after),
           f"the same 333 bytes come again {len(after)} times, not made smaller")
     judge(sum(f.frag_needed for f in frames) == len(before) + len(after),
-          "the router says it again each time, and is ignored")
+          "the router reports it again each time, and is ignored")
     judge(not answered and not peaceful and any(f.flags & RST for f in frames),
           "the connection is lost: FIN, RST")
     judge(srv.count() == FILLED, f"count is still {FILLED}")
@@ -204,12 +206,12 @@ def fault():
 def module():
     play = Play("3. the module as shipped")
     path, srv = play.path, play.path.srv
-    (answered, peaceful), frames, told, before, after = play.first_message()
+    (answered, peaceful), frames, message, before, after = play.first_message()
     judge(after and sum(f.data for f in after) == 333 and after[0].seq == before[0].seq and
           all(f.length <= MTU and f.df for f in after),
           "after the router's message they come again once, as "
           f"{' + '.join(str(f.data) for f in after)}, within {MTU}, DF set")
-    judge(after and after[0].time - told.time < 0.2, "at once, before any retransmission timeout")
+    judge(after and after[0].time - message.time < 0.2, "at once, before any retransmission timeout")
     judge(answered and peaceful and not any(f.flags & RST for f in frames),
           "the connection lives and ends in peace")
     judge(not any(f.fragment for f in play.client_link.frames), "no fragment on the client's link")
@@ -219,13 +221,13 @@ def module():
     cli, conn = play.connect()
     data = ANSWER * 60
     conn.sendall(data)
-    judge(lab.receive(cli, len(data)) == data, "all of it arrives")
+    judge(receive(cli, len(data)) == data, "all of it arrives")
     second = [f for f in path.wire.frames if f.time > since]
     sent = path.from_server(second)
     judge(sent and max(f.length for f in sent) == MTU and all(f.df for f in sent),
           f"{len(sent)} packets, none above {MTU}, DF set on all")
-    judge(not any(f.frag_needed for f in second), "the router never had to speak")
-    judge(lab.tcp_info(conn)["total_retrans"] == 0, "no retransmission")
+    judge(not any(f.frag_needed for f in second), "the router had nothing to report")
+    judge(retransmissions(conn) == 0, "no retransmission")
 
     say("  10,001 more messages for this destination, from 8 routers, MTUs changing:")
     path.hold_acks()
@@ -237,22 +239,22 @@ def module():
     received = srv.stat("received")
     for n in range(10001):
         mtu = 319 - n // 100 + n % 2 * 7
-        injector.send(lab.frag_needed(f"10.102.1.{2 + n % 8}", Path.SRV, min(mtu, 319),
-                                      frame.raw[:28]))
+        injector.send(frag_needed(f"10.102.1.{2 + n % 8}", Path.SRV, min(mtu, 319),
+                                      quote_of(frame)))
         if n % 200 == 199:
-            lab.wait_for(lambda n=n: srv.stat("received") - received > n, "the messages")
+            wait_for(lambda n=n: srv.stat("received") - received > n, "the messages")
         if n % 2000 == 1999:
             say(f"  {n + 1} sent, count {srv.count()}, MTU {srv.route_mtu(Path.CLI)}")
-    lab.wait_for(lambda: srv.stat("received") - received >= 10001, "the messages")
+    wait_for(lambda: srv.stat("received") - received >= 10001, "the messages")
     judge(srv.count() == 1, f"count is {srv.count()}")
-    injector.send(lab.frag_needed("10.102.1.9", Path.SRV, 150, frame.raw[:28]))
-    lab.wait_for(lambda: srv.route_mtu(Path.CLI) == 150, "the last, lower one")
+    injector.send(frag_needed("10.102.1.9", Path.SRV, 150, quote_of(frame)))
+    wait_for(lambda: srv.route_mtu(Path.CLI) == 150, "the last, lower one")
     injector.close()
     released = time.time()
     path.hold_acks(False)
-    got = lab.receive(cli, len(ANSWER)) == ANSWER
+    got = receive(cli, len(ANSWER)) == ANSWER
     conn.sendall(data)
-    judge(got and lab.receive(cli, len(data)) == data, "the connection still lives")
+    judge(got and receive(cli, len(data)) == data, "the connection still lives")
     sent = [f for f in path.from_server(path.wire.frames) if f.time > released and f.data]
     judge(sent and max(f.length for f in sent) == 150 and all(f.df for f in sent),
           "a last one, 150, is obeyed: "
@@ -264,12 +266,12 @@ def module():
 def main():
     say("TRMSRV 10.102.1.248:3389, client 10.102.45.12:1083, router in between; "
         f"its link to the client has an MTU of {MTU}")
-    with lab.one_cpu():
+    with one_cpu():
         stock()
-        lab.run("insmod", MODULE)
+        run("insmod", MODULE)
         fault()
         module()
-        lab.run("rmmod", "pmtu_hostroute")
+        run("rmmod", "pmtu_hostroute")
     say()
     if failures:
         say(f"VERDICT: {len(failures)} things were not seen")

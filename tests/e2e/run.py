@@ -1,22 +1,63 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""Runs the end-to-end tests in the guest. One line for each on standard output:
-"pass NAME" or "fail NAME: why". run.py [PATTERN,...] runs those whose name has
-one of them, and none of those that begin with a "-".
+"""Finds the end-to-end tests, and runs them in a guest: run.py GUEST [PATTERN,...]
+runs those whose name contains one of the patterns, and none of those that a
+pattern with a "-" before it names. Prints a line for each: "pass NAME", "fail NAME:
+why" or "skip NAME: why", with the seconds it took.
+
+A test belongs to the guest its folder is named for, or to those that GUESTS in its
+file lists. Its name is e2e.GUEST.FILE.CLASS.METHOD.
 """
 
-import os
+import importlib
 import pathlib
 import sys
 import time
 import traceback
 import unittest
 
-import lab
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))	# lab, e2e
+
+
+def flat(suite):
+    for entry in suite:
+        if isinstance(entry, unittest.TestSuite):
+            yield from flat(entry)
+        else:
+            yield entry
+
+
+def name_in(guest, test_id):
+    """The name of a test in one of its guests."""
+    return ".".join(("e2e", guest, *test_id.split(".")[2:]))
+
+
+def find(guest=None):
+    """(guest, name, test) of every test, or of those of one guest."""
+    for file in sorted(HERE.glob("*/test_*.py")):
+        folder = file.parent.name
+        module = importlib.import_module(f"e2e.{folder}.{file.stem}")
+        for where in getattr(module, "GUESTS", (folder,)):
+            if guest in (None, where):
+                for test in flat(unittest.defaultTestLoader.loadTestsFromModule(module)):
+                    yield where, name_in(where, test.id()), test
+
+
+def chosen(name, pattern):
+    """Is this test one of those that run.py was asked for?"""
+    patterns = pattern.split(",")
+    return any(p in name for p in patterns if not p.startswith("-")) and \
+        not any(p[1:] in name for p in patterns if p.startswith("-"))
 
 
 class Lines(unittest.TestResult):
     """A line for each test, and how long it took."""
+
+    def __init__(self, guest):
+        super().__init__()
+        self._guest = guest
+        self._begin = time.monotonic()
 
     def startTest(self, test):
         super().startTest(test)
@@ -26,7 +67,8 @@ class Lines(unittest.TestResult):
 
     def _say(self, what, test, why=""):
         took = time.monotonic() - self._begin
-        print(f"{what} e2e.{test.id()}{why} ({took:.1f} s)", flush=True)
+        name = name_in(self._guest, test.id())
+        print(f"{what} {name}{why} ({took:.1f} s)", flush=True)
 
     def addSuccess(self, test):
         super().addSuccess(test)
@@ -59,31 +101,23 @@ class Lines(unittest.TestResult):
         self._failed(test, err)
 
 
-def tests_in(suite):
-    for entry in suite:
-        if isinstance(entry, unittest.TestSuite):
-            yield from tests_in(entry)
-        else:
-            yield entry
-
-
 def main():
-    here = pathlib.Path(__file__).parent
-    pattern = sys.argv[1] if len(sys.argv) > 1 else ""
-    patterns = [p for p in pattern.split(",") if not p.startswith("-")]
-    left_out = [p[1:] for p in pattern.split(",") if p.startswith("-")]
-    found = unittest.defaultTestLoader.discover(
-        str(here), os.environ.get("LAB_TESTS", "test_*.py"))
-    chosen = [t for t in tests_in(found) if any(p in t.id() for p in patterns)
-              and not any(p in t.id() for p in left_out)]
-    if not chosen:
-        print(f"fail e2e: no test has '{pattern}' in its name")
+    guest, pattern = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""
+    try:
+        tests = [test for _, name, test in find(guest) if chosen(name, pattern)]
+    except Exception as e:
+        traceback.print_exc()
+        print(f"fail e2e.{guest}: a file of tests cannot be loaded: {e}", flush=True)
         return 1
-    result = Lines()
-    unittest.TestSuite(chosen).run(result)
+    if not tests:
+        print(f"fail e2e.{guest}: no test has '{pattern}' in its name", flush=True)
+        return 1
+    result = Lines(guest)
+    unittest.TestSuite(tests).run(result)
     return 0 if result.wasSuccessful() else 1
 
 
 if __name__ == "__main__":
-    lab.run("mount", "--make-rprivate", "/", check=False)
+    from lab.system import run
+    run("mount", "--make-rprivate", "/", check=False)
     sys.exit(main())

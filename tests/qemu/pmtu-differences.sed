@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # What pmtu.sh expects of the stock kernel and this module does otherwise on purpose:
-# scripts/check-pmtu puts the module's value in place for the pass with the module.
-# It fails if one of these finds nothing to replace.
+# the guest pmtu has the module's value in place for the pass with the module.
+# It is an error if one of these finds nothing to replace.
 
 # The link's MTU grows, from below what a router had reported to above it. The stock
 # kernel forgets the report and tries the link's whole MTU; a host route outlives what
