@@ -150,6 +150,7 @@
 #include "src/ipv4/forward.h"
 #include "src/ipv4/input.h"
 #include "src/ipv4/local.h"
+#include "src/ipv4/ops.h"
 #include "src/ipv4/output.h"
 #include "src/ipv4/tunnel.h"
 #include "src/listing.h"
@@ -372,7 +373,7 @@ static int __init hostroute_init(void)
 	err = hostroute_slab_init();
 	if (err)
 		goto err_wq;
-	err = hostroute_clone_init(hostroute_local_update_pmtu);
+	err = hostroute_ops_init(hostroute_local_update_pmtu);
 	if (err)
 		goto err_slab;
 	err = register_netdevice_notifier(&device_notifier);
@@ -404,7 +405,7 @@ err_sysfs:
 err_notifier:
 	unregister_netdevice_notifier(&device_notifier);
 err_clone:
-	hostroute_clone_exit();
+	hostroute_ops_exit();
 err_slab:
 	hostroute_slab_exit();
 err_wq:
@@ -420,7 +421,7 @@ static void __exit hostroute_exit(void)
 	unregister_pernet_subsys(&net_ops);
 	hostroute_sysfs_exit();
 	unregister_netdevice_notifier(&device_notifier);
-	hostroute_clone_exit();
+	hostroute_ops_exit();
 	hostroute_slab_exit();
 	hostroute_hook_module_exit();
 }

@@ -51,11 +51,6 @@ extern struct dst_ops hostroute_own_ops;
  */
 extern struct dst_ops *hostroute_stock_ops;
 
-/* As dst_ops->update_pmtu: @mtu in bytes; any context but hardirq. */
-typedef void (*hostroute_update_pmtu)(struct dst_entry *dst, struct sock *sk,
-				      struct sk_buff *skb, u32 mtu,
-				      bool confirm_neigh);
-
 /* Context: RCU, or with a reference to @dst, which must be a clone or have been one. */
 static inline struct hostroute_clone *
 hostroute_clone_of(const struct dst_entry *dst)
@@ -105,12 +100,12 @@ static inline u32 hostroute_clone_mtu(const struct dst_entry *dst)
 	return dst_metric_raw(dst, RTAX_MTU) ?: dst_mtu(dst);
 }
 
-int hostroute_clone_init(hostroute_update_pmtu update_pmtu);
-void hostroute_clone_exit(void);
 u32 hostroute_clone_stock_mtu(const struct hostroute_clone *clone);
 u32 hostroute_clone_allowed_mtu(const struct hostroute_clone *clone);
 
 /* One clone */
+void hostroute_clone_forget(struct hostroute_clone *clone);
+bool hostroute_clone_none(void);
 void hostroute_clone_publish(struct hostroute_clone *clone, struct hostroute *route);
 void hostroute_clone_limit(struct hostroute_clone *clone, u32 mtu, bool locked,
 			   unsigned long expires);

@@ -25,6 +25,7 @@ static bool alloc_fails(void)
 #define kzalloc(size, gfp) \
 	(alloc_fails() ? NULL : kmalloc(size, (gfp) | __GFP_ZERO))
 
+#include "../../src/acked.c"
 #include "../../src/defer.c"
 #include "../../src/stats.c"
 
