@@ -29,6 +29,8 @@ def listed(title):
 
 
 class Calls(OnPath):
+    maxDiff = None
+
     def setUp(self):
         if not os.path.ismount(TRACING):
             run("mount", "-t", "tracefs", "tracefs", TRACING)
