@@ -2,6 +2,7 @@
 """perf, trace-cmd and bpftrace read the tracepoints, each by itself, from the format
 that the kernel describes. What the events are: debug/test_trace.py."""
 
+import itertools
 import re
 import subprocess
 import threading
@@ -16,18 +17,34 @@ from lab.trace import SYSTEM, mount_tracefs, netns_of
 MTU = 1000
 WAITS = ("sh", "-c", "echo ready; exec cat")
 
+# BEGIN would be too early to be ready: bpftrace attaches the others after it. So each
+# tracepoint has to have fired once, which rehearse() brings about.
 PROGRAM = f"""
-BEGIN {{ printf("ready\\n"); }}
 tracepoint:{SYSTEM}:ignored {{
-    printf("ignored netns=%u dev=%s router=%s source=%s destination=%s protocol=%d sport=%d dport=%d len=%d mtu=%d reason=%s\\n",
-           args->netns, args->dev, args->router, args->source, args->destination,
-           args->protocol, args->sport, args->dport, args->len, args->mtu, args->reason);
-    exit();
+    @ignored = 1;
+    if (args->mtu == 800) {{
+        printf("ignored netns=%u dev=%s router=%s source=%s destination=%s protocol=%d sport=%d dport=%d len=%d mtu=%d reason=%s\\n",
+               args->netns, args->dev, args->router, args->source, args->destination,
+               args->protocol, args->sport, args->dport, args->len, args->mtu, args->reason);
+        exit();
+    }}
 }}
 tracepoint:{SYSTEM}:recorded {{
-    printf("recorded netns=%u destination=%s state=%s mtu=%u previous_mtu=%u router=%s\\n",
-           args->netns, args->destination, args->state, args->mtu,
-           args->previous_mtu, args->router);
+    @recorded = 1;
+    if (args->mtu == {MTU}) {{
+        printf("recorded netns=%u destination=%s state=%s mtu=%u previous_mtu=%u router=%s\\n",
+               args->netns, args->destination, args->state, args->mtu,
+               args->previous_mtu, args->router);
+    }}
+}}
+interval:ms:50 {{
+    if (@ignored && @recorded) {{
+        printf("ready\\n");
+    }}
+}}
+END {{
+    clear(@ignored);
+    clear(@recorded);
 }}
 """
 
@@ -44,14 +61,26 @@ class Tools(unittest.TestCase):
 
     def happen(self):
         """A claim is put on record, and a message ignored."""
+        ignored = self.srv.stat("ignored_df")
         quote = datagram_quote(Path.SRV, Path.CLI)
         without_df = datagram_quote(Path.SRV, Path.CLI, df=False)
         self.injector.send(Path.message(MTU, quote))
-        wait_for(lambda: self.srv.count() == 1, "the host route")
+        wait_for(lambda: Path.CLI in (e["destination"] for e in self.srv.listing()),
+                 "the host route")
         self.injector.send(Path.message(800, without_df))
-        wait_for(lambda: self.srv.stat("ignored_df") == 1, "the message to be ignored")
+        wait_for(lambda: self.srv.stat("ignored_df") > ignored,
+                 "the message to be ignored")
 
-    def watch(self, *command):
+    def rehearse(self, done):
+        """The same about other destinations, again and again until @done."""
+        for n in itertools.count():
+            other = f"10.102.{46 + n // 250}.{1 + n % 250}"
+            self.injector.send(Path.message(700, datagram_quote(Path.SRV, other)))
+            self.injector.send(Path.message(700, datagram_quote(Path.SRV, other, df=False)))
+            if done.wait(0.1):
+                return
+
+    def watch(self, *command, happen=None):
         """Run a command; once it has said that it is ready, things happen, and then
         its input ends. What it said."""
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -66,7 +95,7 @@ class Tools(unittest.TestCase):
                         break
                 else:
                     self.fail(f"{command[0]} said: {said}")
-                self.happen()
+                (happen or self.happen)()
                 process.stdin.close()
                 said += process.stdout.read()
                 self.assertEqual(process.wait(), 0, said)
@@ -102,4 +131,15 @@ class Tools(unittest.TestCase):
         self.assert_shown(run("trace-cmd", "report", "-i", "/run/trace.dat"))
 
     def test_bpftrace(self):
-        self.assert_shown(self.watch("bpftrace", "-e", PROGRAM))
+        ready = threading.Event()
+        rehearsal = threading.Thread(target=self.rehearse, args=(ready,))
+        rehearsal.start()
+
+        def happen():
+            ready.set()
+            rehearsal.join()
+            self.happen()
+        try:
+            self.assert_shown(self.watch("bpftrace", "-e", PROGRAM, happen=happen))
+        finally:
+            ready.set()
