@@ -334,7 +334,7 @@ static const struct kernel_param_ops param_ops = {
 #define PARAM(name, text)						\
 	module_param_cb(name, &param_ops,				\
 			(void *)&settings[HOSTROUTE_SETTING_##name], 0644); \
-	MODULE_PARM_DESC(name, text " (new network namespaces)")
+	MODULE_PARM_DESC(name, text " (what network namespaces start with)")
 
 PARAM(mode, "enforce, observe or off");
 PARAM(max_routes, "host routes at most");
