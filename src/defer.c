@@ -74,15 +74,12 @@ struct waiting {
 	struct hostroute_claim	claim;
 };
 
-/* Would the claim change anything for TCP? */
+/* Would the claim, which is below the estimate, change anything for TCP? */
 static bool is_news(struct hostroute_net *hn, const struct hostroute_claim *claim,
 		    u32 mtu)
 {
-	const struct hostroute *route;
+	const struct hostroute *route = hostroute_index_find(&hn->table, &claim->key);
 
-	if (mtu >= claim->estimate)
-		return false;
-	route = hostroute_index_find(&hn->table, &claim->key);
 	return !route ||
 	       hostroute_class_rank(READ_ONCE(route->class)) == HOSTROUTE_RANK_UNPROVEN ||
 	       hostroute_table_expired(&hn->table, route, claim->now) ||
@@ -94,6 +91,8 @@ static bool contradicted(struct hostroute_net *hn, const struct sock *sk,
 {
 	u32 mtu = max(claim->mtu, READ_ONCE(hn->table.limits.min_mtu));
 
+	if (mtu >= claim->estimate)
+		return false;
 	return hostroute_acked_largest(sk) > mtu && is_news(hn, claim, mtu);
 }
 
